@@ -1,0 +1,184 @@
+"""Parts: small parameter objects that a user gives by name or as an object.
+
+A part holds hyperparameters and nothing else, so it clones, pickles, prints and
+searches as any scikit-learn estimator. Each family's module ends in a registry, a
+dict from name to class; `resolve` turns a name or an object into a fresh part, and
+`PartsMixin` lets ``set_params`` reach the parameters of a part given by name.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import numbers
+from collections.abc import Mapping
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone
+
+__all__ = ["Component", "PartsMixin", "check_real", "nearest", "resolve"]
+
+
+class Component(BaseEstimator):
+    """Base of every part: hyperparameters in ``__init__``, nothing else.
+
+    Subclasses validate their hyperparameters in `check_parameters`, which is called
+    at ``fit`` and never in ``__init__``.
+    """
+
+    def check_parameters(self) -> None:
+        """Raise ValueError or TypeError for a hyperparameter out of its range."""
+
+
+def check_real(
+    part: object,
+    name: str,
+    low: float | None = None,
+    high: float | None = None,
+    *,
+    low_open: bool = False,
+    high_open: bool = False,
+    integer: bool = False,
+    value: Any = None,
+) -> None:
+    """Check that one numeric parameter of `part` lies in its range.
+
+    Parameters
+    ----------
+    part : object
+        The owner; its class names the parameter in the message.
+    name : str
+        The parameter.
+    low, high : float or None
+        Bounds; None is no bound.
+    low_open, high_open : bool
+        Whether the bound itself is outside.
+    integer : bool
+        Whether only whole numbers are allowed.
+    value : object, default=None
+        Checked in place of the attribute, for an element of a list.
+
+    Raises
+    ------
+    TypeError
+        Not a number (or not a whole one).
+    ValueError
+        Out of range, or NaN.
+    """
+    value = getattr(part, name) if value is None else value
+    kind: type = numbers.Integral if integer else numbers.Real
+    lower = "" if low is None else f"{'>' if low_open else '>='} {low:g}"
+    upper = "" if high is None else f"{'<' if high_open else '<='} {high:g}"
+    allowed = " and ".join(bound for bound in (lower, upper) if bound)
+    noun = "an integer" if integer else "a number"
+    text = f"{name} of {type(part).__name__} must be {noun}{' ' + allowed if allowed else ''}"
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"{text}, got {value!r}.")
+    too_low = low is not None and (value <= low if low_open else value < low)
+    too_high = high is not None and (value >= high if high_open else value > high)
+    if too_low or too_high or value != value:
+        raise ValueError(f"{text}, got {value!r}.")
+
+
+def nearest(name: str, valid: list[str]) -> str:
+    """Return a sentence that offers the valid name closest to `name`, or nothing."""
+    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
+    return f" Did you mean {close[0]!r}?" if close else ""
+
+
+def resolve(value: Any, registry: Mapping[str, type], parameter: str, family: type) -> Any:
+    """Return a fresh part for `value`.
+
+    Parameters
+    ----------
+    value : str or part
+        A name in `registry`, or an instance of `family`, which is cloned.
+    registry : mapping of str to type
+        The family's names.
+    parameter : str
+        The estimator's parameter, for messages.
+    family : type
+        The family's abstract class.
+
+    Returns
+    -------
+    part : instance of `family`
+        With checked hyperparameters.
+
+    Raises
+    ------
+    ValueError
+        An unknown name; the message lists the valid ones and the nearest.
+    TypeError
+        Neither a name nor an instance of `family`.
+    """
+    if isinstance(value, str):
+        if value not in registry:
+            valid = sorted(registry)
+            raise ValueError(
+                f"{parameter} must be one of {valid} or an instance of {family.__name__}, "
+                f"got {value!r}.{nearest(value, valid)}"
+            )
+        part = registry[value]()
+    elif isinstance(value, family):
+        part = clone(value)
+    else:
+        hint = f" Pass {value.__name__}() instead." if inspect.isclass(value) else ""
+        raise TypeError(
+            f"{parameter} must be one of {sorted(registry)} or an instance of "
+            f"{family.__name__}, got {value!r}.{hint}"
+        )
+    part.check_parameters()
+    return part
+
+
+class PartsMixin:
+    """``set_params`` that reaches into a part given by name.
+
+    ``set_params(optimizer="adamw", optimizer__weight_decay=0.1)`` first swaps the name
+    for its object, which plain scikit-learn cannot do. Subclasses say in `_parts`
+    which registry each of their parameters takes its names from.
+    """
+
+    _parts: Mapping[str, Mapping[Any, type]] = {}
+
+    def set_params(self, **params: Any) -> Any:
+        """Set the parameters of this estimator and of its parts.
+
+        Parameters
+        ----------
+        **params : dict
+            Estimator parameters, and ``part__parameter`` for a parameter of a part,
+            which may be given by name or as an object.
+
+        Returns
+        -------
+        self : object
+            This estimator.
+
+        Raises
+        ------
+        ValueError
+            An unknown parameter, or a parameter of a part that is switched off.
+        """
+        owners = {key.partition("__")[0] for key in params if "__" in key}
+        swapped = {}
+        for owner in sorted(owners & set(self._parts)):
+            given = params.get(owner, getattr(self, owner))
+            swapped[owner] = self._part_of(owner, given)
+        return super().set_params(**{**params, **swapped})  # type: ignore[misc]
+
+    def _part_of(self, parameter: str, given: Any) -> Any:
+        """Return the object for `given`, so that its parameters can be set."""
+        registry = self._parts[parameter]
+        if hasattr(given, "set_params"):
+            return given
+        hashable = isinstance(given, (str, bool))
+        if hashable and given in registry:
+            return registry[given]()
+        names = sorted(name for name in registry if isinstance(name, str))
+        hint = nearest(given, names) if isinstance(given, str) else ""
+        raise ValueError(
+            f"{parameter} is {given!r}, which has no parameters to set; set "
+            f"{parameter} to an object{f' or one of {names}' if names else ''} first.{hint}"
+        )

@@ -1,0 +1,1 @@
+"""The engine: layers, network, batches, training loop, L-BFGS and statistics."""

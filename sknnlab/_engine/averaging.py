@@ -1,0 +1,62 @@
+"""Weight averaging: a second vector that follows the trained one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from sknnlab._numerics import CHUNK
+
+__all__ = ["Average"]
+
+ETA = 3  # Shamir and Zhang (2013): larger forgets the start faster
+
+
+class Average:
+    r"""Running average of the parameters, updated after every step.
+
+    With ``decay=None``, polynomial-decay averaging, valid wherever training stops:
+
+    .. math:: \bar w_t = \left(1 - \frac{\eta + 1}{t + \eta}\right) \bar w_{t-1}
+              + \frac{\eta + 1}{t + \eta} w_t
+
+    else the exponential one, :math:`\bar w_t = d \bar w_{t-1} + (1 - d) w_t`; both start
+    at the first step's weights.
+
+    References
+    ----------
+    O. Shamir and T. Zhang (2013). Stochastic Gradient Descent for Non-smooth
+    Optimization: Convergence Results and Optimal Averaging Schemes. ICML.
+    """
+
+    def __init__(self, decay: float | None):
+        self.decay = decay
+        self.n_steps = 0
+
+    def bind(self, params: np.ndarray, average: np.ndarray) -> None:
+        """Follow `params`, keeping the average in `average`."""
+        starts = range(0, params.size, CHUNK)
+        work = np.empty(min(CHUNK, params.size), params.dtype)
+        self._chunks = [
+            (params[i : i + CHUNK], average[i : i + CHUNK], work[: params.size - i]) for i in starts
+        ]
+
+    def update(self) -> None:
+        """Take the weights after a step into the average."""
+        self.n_steps += 1
+        for params, average, work in self._chunks:
+            # average += share (params - average)
+            np.subtract(params, average, work)
+            np.multiply(work, self._share(), work)
+            np.add(average, work, average)
+
+    def _share(self) -> float:
+        if self.n_steps == 1:
+            return 1.0
+        if self.decay is None:
+            return (ETA + 1) / (self.n_steps + ETA)
+        return 1 - self.decay
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in self.__dict__.items() if k != "_chunks"}

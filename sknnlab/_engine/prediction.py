@@ -1,0 +1,63 @@
+"""Prediction: affine maps with batch normalization folded in, in chunks of rows.
+
+Every call allocates its own buffers, so threads may predict at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sknnlab._engine.layers import BatchNormLayer, Dense, Layer, Nonlinearity
+
+__all__ = ["Stage", "fold", "hidden", "raw_predictions"]
+
+ROWS = 2048  # rows per chunk: their activations stay in the cache
+
+
+@dataclass
+class Stage:
+    """One affine map and the activation after it (None at the output)."""
+
+    W: np.ndarray
+    b: np.ndarray
+    activation: Nonlinearity | None = None
+
+
+def fold(layers: Sequence[Layer]) -> list[Stage]:
+    """Return the stages of `layers`; batch normalization becomes part of W and b."""
+    stages: list[Stage] = []
+    for layer in layers:
+        if isinstance(layer, Dense):
+            stages.append(Stage(layer.W, layer.b))
+        elif isinstance(layer, BatchNormLayer):
+            scale, shift = layer.scale_and_shift()
+            stages[-1] = Stage(stages[-1].W * scale, stages[-1].b * scale + shift)
+        elif isinstance(layer, Nonlinearity):
+            stages[-1].activation = layer
+    return stages
+
+
+def hidden(stages: Sequence[Stage], X: Any) -> np.ndarray:
+    """Return the output of the last of `stages` for a chunk of rows."""
+    a = X
+    for stage in stages:
+        a = a @ stage.W
+        a += stage.b
+        if stage.activation is not None:
+            a = stage.activation.apply(a)
+    return a
+
+
+def raw_predictions(stages: Sequence[Stage], X: Any, dtype: np.dtype) -> np.ndarray:
+    """Return the raw predictions of dense or CSR rows."""
+    n_samples = X.shape[0]
+    if n_samples <= ROWS:
+        return hidden(stages, X)
+    raw = np.empty((n_samples, stages[-1].W.shape[1]), dtype)
+    for start in range(0, n_samples, ROWS):
+        raw[start : start + ROWS] = hidden(stages, X[start : start + ROWS])
+    return raw

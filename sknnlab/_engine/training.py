@@ -1,0 +1,213 @@
+"""The training loop: a generator of epochs over bound steps.
+
+Everything about when to stop, what to report and what to keep is plain Python around it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sknnlab._engine.averaging import Average
+from sknnlab._engine.batches import Data, Step, batch_slices
+from sknnlab._engine.network import Network
+from sknnlab._engine.statistics import set_population_statistics
+from sknnlab._numerics import aligned_zeros
+from sknnlab.losses import Loss
+from sknnlab.optimizers import Optimizer
+from sknnlab.schedules import Progress, Schedule
+
+__all__ = ["Diverged", "Epoch", "Regularization", "Training"]
+
+
+class Diverged(ArithmeticError):
+    """The loss is no longer finite."""
+
+    def __init__(self, epoch: int, batch: int, rate: float):
+        super().__init__(epoch, batch, rate)
+        self.epoch, self.batch, self.rate = epoch, batch, rate
+
+
+@dataclass
+class Regularization:
+    """Penalty and constraints.
+
+    Attributes
+    ----------
+    l2, l1 : float
+        Coefficients of ``||W||^2 / 2`` and ``||W||_1``.
+    per_batch : bool
+        Whether they are divided by the batch's sum of weights (scikit-learn's MLP).
+    max_norm, clip_norm : float or None
+        Cap on a unit's incoming weights, on the gradient.
+    """
+
+    l2: float = 0.0
+    l1: float = 0.0
+    per_batch: bool = True
+    max_norm: float | None = None
+    clip_norm: float | None = None
+
+    def coefficients(self, mass: float) -> tuple[float, float]:
+        """Return both coefficients for a batch whose weights sum to `mass`."""
+        return (self.l2 / mass, self.l1 / mass) if self.per_batch else (self.l2, self.l1)
+
+
+@dataclass
+class Epoch:
+    """What one epoch left behind: means over its batches at their own weights."""
+
+    objective: float
+    loss: float
+    rate: float
+
+
+class Training:
+    """One run of mini-batch training.
+
+    Parameters
+    ----------
+    network : Network
+        Trained in place.
+    loss, optimizer, schedule : parts
+    rate : float
+        What the schedule's factor multiplies.
+    data : Data
+    order : ndarray of int
+        Rows to train on, in the first epoch's order before shuffling.
+    batch_size : int
+    regularization : Regularization
+    random_state : RandomState or None
+        For shuffling; None keeps the order.
+    rng : numpy Generator or None
+        For dropout and augmentation.
+    augmentations : sequence
+    average : Average or None
+    averaged : Network or None
+        What `average` fills; a network like the one that is trained.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: Loss,
+        optimizer: Optimizer,
+        schedule: Schedule,
+        rate: float,
+        data: Data,
+        order: np.ndarray,
+        batch_size: int,
+        regularization: Regularization,
+        random_state: np.random.RandomState | None,
+        rng: np.random.Generator | None = None,
+        augmentations: Sequence[Any] = (),
+        average: Average | None = None,
+        averaged: Network | None = None,
+    ):
+        self.network, self.optimizer, self.schedule = network, optimizer, schedule
+        self.data, self.order = data, order
+        self.n_plateaus = 0
+        self.rate = rate
+        self._rate_init = rate
+        self._regularization = regularization
+        self._random_state = random_state
+        self.average, self.averaged = average, averaged
+        if average is not None and averaged is not None:
+            average.bind(network.params, averaged.params)
+        grad = aligned_zeros(network.params.size, network.dtype)
+        optimizer.bind(network.params, grad, network.n_penalized)
+        self.slices = batch_slices(len(order), batch_size, bool(network.batch_norms))
+        self._steps = {
+            size: Step(network, loss, data, size, grad, rng, augmentations)
+            for size in {batch.stop - batch.start for batch in self.slices}
+        }
+
+    def epochs(
+        self, n_epochs: int, first: int = 0, n_total: int | None = None, n_samples_seen: int = 0
+    ) -> Iterator[Epoch]:
+        """Yield after each of `n_epochs` epochs, `first` being the number of the first.
+
+        `n_total` is the length of the whole run that the schedule is laid over.
+        """
+        n_total = n_epochs if n_total is None else n_total
+        for epoch in range(first, first + n_epochs):
+            progress = Progress(
+                epoch * len(self.slices),
+                n_total * len(self.slices),
+                epoch,
+                n_total,
+                n_samples_seen,
+                self.n_plateaus,
+            )
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                result = self._epoch(progress)
+            n_samples_seen += len(self.order)
+            yield result
+
+    def _epoch(self, progress: Progress) -> Epoch:
+        self._shuffle()
+        objective = loss = total = 0.0
+        self.rate = self._rate_init * self.schedule(progress)
+        for i, batch in enumerate(self.slices):
+            if self.schedule.per_step:
+                here = progress._replace(step=progress.step + i)
+                self.rate = self._rate_init * self.schedule(here)
+            step = self._steps[batch.stop - batch.start]
+            value = step.run(self.order[batch])
+            if not math.isfinite(value):
+                raise Diverged(progress.epoch + 1, i + 1, self.rate)
+            mass = step.mass
+            if mass == 0:
+                continue
+            penalty = self._update(mass)
+            objective += (value + penalty) * mass
+            loss += value * mass
+            total += mass
+        self.network.refresh()
+        return Epoch(objective / total, loss / total, self.rate)
+
+    def _shuffle(self) -> None:
+        """Permute the order as scikit-learn does: a shuffled index of the last order."""
+        if self._random_state is not None:
+            index = np.arange(len(self.order))
+            self._random_state.shuffle(index)
+            self.order = self.order[index]
+
+    def _update(self, mass: float) -> float:
+        """Take one step; return the penalty at the weights before it."""
+        regularization = self._regularization
+        l2, l1 = regularization.coefficients(mass)
+        penalty = self.optimizer.step(self.rate, l2, l1, regularization.clip_norm)
+        if regularization.max_norm is not None:
+            self._cap_norms(regularization.max_norm)
+        if self.average is not None:
+            self.average.update()
+        return penalty
+
+    def _cap_norms(self, max_norm: float) -> None:
+        """Scale each unit's incoming weights down to `max_norm` (Srivastava et al. 2014)."""
+        for layer in self.network.dense:
+            norms = np.sqrt(np.einsum("ij,ij->j", layer.W, layer.W))
+            layer.W *= max_norm / np.maximum(norms, max_norm)
+
+    def evaluation_network(self) -> Network:
+        """Return the network that predicts: the averaged one if there is one.
+
+        Its batch normalization statistics are brought up to date: recomputed over the
+        training rows for the average and for ``statistics="population"``.
+        """
+        network = self.network if self.averaged is None else self.averaged
+        recompute = self.averaged is not None or any(
+            bn.part.statistics == "population" for bn in network.batch_norms
+        )
+        if recompute and network.batch_norms:
+            rows = len(self.order) < len(self.data)
+            data = self.data.rows(np.sort(self.order)) if rows else self.data
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                set_population_statistics(network, data)
+        network.refresh()
+        return network

@@ -1,0 +1,1 @@
+"""What stands between scikit-learn's conventions and the engine."""

@@ -1,0 +1,131 @@
+"""Handing out a scikit-learn MLP with the same weights."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn import neural_network
+from sklearn.base import is_classifier
+from sklearn.exceptions import ConvergenceWarning
+
+from sknnlab._engine.layers import Activate
+from sknnlab.activations import Activation, Identity, Logistic, ReLU, Tanh
+from sknnlab.losses import (
+    BinaryLogLoss,
+    BinarySquaredError,
+    ClassifierSquaredError,
+    LogLoss,
+    Poisson,
+    SquaredError,
+)
+
+__all__ = ["to_sklearn"]
+
+ACTIVATION_NAMES: dict[type[Activation], str] = {
+    Identity: "identity",
+    Logistic: "logistic",
+    ReLU: "relu",
+    Tanh: "tanh",
+}
+CLASSIFIER_KINDS = (LogLoss, BinaryLogLoss, ClassifierSquaredError, BinarySquaredError)
+SHARED = (
+    "alpha",
+    "batch_size",
+    "power_t",
+    "max_iter",
+    "shuffle",
+    "random_state",
+    "tol",
+    "verbose",
+    "warm_start",
+    "momentum",
+    "nesterovs_momentum",
+    "early_stopping",
+    "validation_fraction",
+    "beta_1",
+    "beta_2",
+    "epsilon",
+    "n_iter_no_change",
+    "max_fun",
+    "solver",
+)
+FITTED = ("loss_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_")
+FITTED += ("n_iter_", "t_", "feature_names_in_")
+
+
+def to_sklearn(estimator: Any) -> Any:
+    """Return a fitted scikit-learn MLP that predicts as `estimator` does.
+
+    scikit-learn's own ``fit`` on a few made-up rows sets its label coding and shapes; then
+    the weights, batch normalization folded in, take their place.
+    """
+    network = estimator._fitted_network("to_sklearn")
+    stages = network.stages()
+    sizes = [stage.W.shape[1] for stage in stages[:-1]]
+    parameters = {name: getattr(estimator, name) for name in SHARED}
+    kind: Any = neural_network.MLPRegressor
+    if is_classifier(estimator):
+        kind = neural_network.MLPClassifier
+        _refuse(estimator, "loss", not isinstance(estimator._loss, CLASSIFIER_KINDS))
+    else:
+        parameters["loss"] = _regressor_loss(estimator)
+    model = kind(
+        hidden_layer_sizes=sizes, activation=_activation(estimator, stages[:-1]), **parameters
+    )
+    if is_classifier(estimator):
+        _refuse(estimator, "a single class in y", len(estimator.classes_) == 1)
+    _set_up(model, estimator, network)
+    model.coefs_ = [stage.W.copy() for stage in stages]
+    model.intercepts_ = [stage.b.copy() for stage in stages]
+    for name in FITTED:
+        if hasattr(estimator, name):
+            setattr(model, name, getattr(estimator, name))
+    return model
+
+
+def _refuse(estimator: Any, what: str, cannot: bool) -> None:
+    """Raise where scikit-learn's class cannot express something."""
+    if cannot:
+        value = f"={getattr(estimator, what)!r}" if hasattr(estimator, what) else ""
+        raise ValueError(
+            f"scikit-learn's MLP cannot express {what}{value}: it knows the activations "
+            f"{sorted(ACTIVATION_NAMES.values())}, one for all layers, and the losses log_loss, "
+            "squared_error and poisson."
+        )
+
+
+def _regressor_loss(estimator: Any) -> str:
+    for kind, name in ((SquaredError, "squared_error"), (Poisson, "poisson")):
+        if isinstance(estimator._loss, kind):
+            return name
+    _refuse(estimator, "loss", True)
+    raise AssertionError
+
+
+def _activation(estimator: Any, hidden: Any) -> str:
+    """Return the one activation of all hidden layers."""
+    kinds = {
+        type(stage.activation.activation) if isinstance(stage.activation, Activate) else None
+        for stage in hidden
+    }
+    _refuse(estimator, "activation", len(kinds) > 1 or not kinds <= set(ACTIVATION_NAMES))
+    return ACTIVATION_NAMES[kinds.pop()] if kinds else "identity"
+
+
+def _set_up(model: Any, estimator: Any, network: Any) -> None:
+    """Let scikit-learn set its label coding and shapes on made-up rows."""
+    if is_classifier(estimator):
+        n_classes = len(estimator.classes_)
+        multilabel = estimator._labels.kind == "multilabel"
+        y = np.tile([[0], [1]], (1, n_classes)) if multilabel else estimator.classes_
+    else:
+        y = np.ones((2, estimator.n_outputs_) if estimator.n_outputs_ > 1 else 2)
+    X = np.zeros((len(y), estimator.n_features_in_), network.dtype)
+    final = model.get_params()
+    model.set_params(max_iter=1, early_stopping=False, verbose=False, batch_size="auto")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(X, y)
+    model.set_params(**final)

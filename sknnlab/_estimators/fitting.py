@@ -1,0 +1,345 @@
+"""One run of training: epochs, when to stop, what to report and what to keep."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from typing import Any
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from sknnlab._engine.averaging import Average
+from sknnlab._engine.batches import Data
+from sknnlab._engine.lbfgs import minimize
+from sknnlab._engine.network import Network
+from sknnlab._engine.threads import blas_threads
+from sknnlab._engine.training import Diverged, Epoch, Training
+from sknnlab._estimators.configuration import Configuration
+from sknnlab._estimators.stopping import Stopping
+from sknnlab._estimators.validation import Validation
+from sknnlab.losses import Loss
+
+__all__ = ["NOT_FINITE", "Run"]
+
+COLUMNS = (
+    "epoch",
+    "objective",
+    "loss",
+    "validation_loss",
+    "validation_score",
+    "learning_rate",
+    "seconds",
+)
+NOT_FINITE = (
+    "Solver produced non-finite parameter weights. The input data may contain large values "
+    "and need to be preprocessed."
+)
+REMEDIES = (
+    "Try a lower learning_rate_init (a tenth of it), features on one scale (StandardScaler), "
+    "targets near unit scale, or clip_norm=1."
+)
+
+
+class Run:
+    """Trains a network for an estimator and sets what the estimator has learned.
+
+    Parameters
+    ----------
+    estimator : NeuralNetwork
+        Its attributes are set; everything mutable it held before is replaced, not changed.
+    configuration : Configuration
+    network : Network
+        Trained in place.
+    loss : Loss
+    data : Data
+    rows : ndarray of int
+        The rows of `data` to train on.
+    validation : Validation or None
+    incremental : bool
+        Whether this is one epoch of ``partial_fit``.
+    continued : bool
+        Whether training goes on from an earlier call.
+    """
+
+    def __init__(
+        self,
+        estimator: Any,
+        configuration: Configuration,
+        network: Network,
+        loss: Loss,
+        data: Data,
+        rows: np.ndarray,
+        validation: Validation | None,
+        incremental: bool,
+        continued: bool,
+    ):
+        self.estimator, self.configuration = estimator, configuration
+        self.network, self.loss = network, loss
+        self.data, self.rows, self.validation = data, rows, validation
+        self.incremental, self.continued = incremental, continued
+        self.by_score = estimator.early_stopping and validation is not None
+        self.best: Any = None
+        self.started = time.perf_counter()
+        self._start_history()
+        self._start_stopping()
+
+    # -- what accumulates -----------------------------------------------------------
+
+    def _start_history(self) -> None:
+        """Begin the columns, or go on with a copy of the earlier ones."""
+        earlier = self.estimator.history_ if self.continued else {}
+        self.history: dict[str, list[float]] = {
+            name: list(earlier.get(name, ())) for name in COLUMNS
+        }
+        self.scores: list[float] = []
+        if self.continued and self.by_score:
+            self.scores = list(self.estimator.validation_scores_ or ())
+
+    def _start_stopping(self) -> None:
+        """Every fit counts anew; ``partial_fit`` goes on counting."""
+        estimator = self.estimator
+        self.stopping = Stopping(estimator.tol, estimator.n_iter_no_change)
+        earlier = getattr(estimator, "_stopping", None)
+        if self.incremental and self.continued and earlier is not None:
+            self.stopping.best_loss = earlier.best_loss
+            self.stopping.count = earlier.count
+            self.stopping.n_plateaus = earlier.n_plateaus
+
+    def _record(self, epoch: Epoch, measured: tuple[float, float]) -> None:
+        """Add a row to the history."""
+        row = (
+            len(self.history["epoch"]) + 1,
+            epoch.objective,
+            epoch.loss,
+            *measured,
+            epoch.rate,
+            time.perf_counter() - self.started,
+        )
+        for name, value in zip(COLUMNS, row, strict=True):
+            self.history[name].append(value)
+
+    # -- stochastic -----------------------------------------------------------------
+
+    def train(self) -> None:
+        """Train by mini-batches until a reason to stop, then keep the result.
+
+        Raises
+        ------
+        ValueError
+            Divergence with nothing worth keeping.
+        KeyboardInterrupt
+            After the estimator has been left usable.
+        """
+        estimator = self.estimator
+        training = self._training()
+        interrupted = False
+        with blas_threads(self.network.largest_product(self._batch_size())):
+            if self.by_score and self.continued:
+                self._rank(training, self.validation.measure(training.evaluation_network())[1])
+            try:
+                n_epochs = self._run_epochs(training)
+            except KeyboardInterrupt:
+                interrupted, n_epochs = True, self._n_done
+            final = training.evaluation_network()
+        if self.best is not None:
+            final.restore(self.best)
+        estimator.n_iter_ = n_epochs
+        self._keep(training, final)
+        if interrupted:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
+            raise KeyboardInterrupt
+
+    def _batch_size(self) -> int:
+        """Return the rows per batch; warn where the data has fewer."""
+        given, n_samples = self.estimator.batch_size, len(self.rows)
+        if given == "auto":
+            return min(200, n_samples)
+        return min(int(given), n_samples)
+
+    def _training(self) -> Training:
+        estimator, configuration = self.estimator, self.configuration
+        optimizer = configuration.optimizer
+        average = Average(configuration.average_decay) if configuration.averages else None
+        averaged = self.network.copy() if average else None
+        if self.continued:
+            optimizer.adopt(getattr(estimator, "_optimizer", None))
+            earlier = getattr(estimator, "_average", None)
+            if average and earlier is not None:
+                average.n_steps = earlier.n_steps
+                averaged = estimator._network.copy()
+        needs_rng = bool(configuration.augmentations) or self.network.has_dropout
+        if needs_rng and estimator._rng is None:
+            seed = estimator._random_state.randint(np.iinfo(np.int32).max)
+            estimator._rng = np.random.Generator(np.random.SFC64(seed))
+        return Training(
+            self.network,
+            self.loss,
+            optimizer,
+            configuration.schedule,
+            configuration.rate,
+            self.data,
+            self.rows,
+            self._batch_size(),
+            configuration.regularization,
+            estimator._random_state if getattr(estimator, "shuffle", True) else None,
+            estimator._rng,
+            configuration.augmentations,
+            average,
+            averaged,
+        )
+
+    def _run_epochs(self, training: Training) -> int:
+        """Run epochs until one is the last; return how many there were."""
+        estimator = self.estimator
+        self._n_done = 0
+        first = estimator._n_epochs if self.incremental and self.continued else 0
+        n_epochs = 1 if self.incremental else estimator.max_iter
+        training.n_plateaus = self.stopping.n_plateaus
+        epochs = training.epochs(n_epochs, first, estimator.max_iter, estimator.t_)
+        try:
+            for epoch in epochs:
+                self._n_done += 1
+                estimator.t_ += len(self.rows)
+                estimator._n_epochs = first + self._n_done
+                if self._after(training, epoch):
+                    self._print(epoch, last=True)
+                    return self._n_done
+                self._print(epoch, last=self._n_done == n_epochs)
+        except Diverged as divergence:
+            self._survive(divergence)
+            return self._n_done
+        if not self.incremental and not self.configuration.schedule.finite:
+            warnings.warn(
+                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+                "reached and the optimization hasn't converged yet.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self._n_done
+
+    def _after(self, training: Training, epoch: Epoch) -> bool:
+        """Record an epoch and return whether it was the last."""
+        stopping = self.stopping
+        measured = (math.nan, math.nan)
+        if self.validation is not None:
+            measured = self.validation.measure(training.evaluation_network())
+        self._record(epoch, measured)
+        if self.by_score:
+            self.scores.append(measured[1])
+            self._rank(training, measured[1])
+        else:
+            stopping.see_loss(epoch.objective)
+        if not stopping.on_plateau:
+            return False
+        schedule = self.configuration.schedule
+        if schedule.finite and not self.by_score:
+            return False
+        if schedule.survives_plateau(training.rate, stopping.n_plateaus):
+            stopping.n_plateaus += 1
+            stopping.count = 0
+            training.n_plateaus = stopping.n_plateaus
+            return False
+        if self.estimator.verbose:
+            print(stopping.reason(self.by_score) + " Stopping.")
+        return True
+
+    def _rank(self, training: Training, score: float) -> None:
+        """Keep a copy of the weights that predict best."""
+        if self.stopping.see_score(score):
+            network = training.network if training.averaged is None else training.averaged
+            self.best = network.snapshot()
+
+    def _survive(self, divergence: Diverged) -> None:
+        """Go back to the best weights after a divergence, or raise in words."""
+        where = (
+            f"The loss became infinite or NaN in epoch {divergence.epoch}, batch "
+            f"{divergence.batch}, at learning rate {divergence.rate:g}."
+        )
+        if self.best is None:
+            raise ValueError(f"{NOT_FINITE} {where} {REMEDIES}") from None
+        self._n_done += 1
+        self.scores.append(math.nan)
+        self._record(Epoch(math.nan, math.nan, divergence.rate), (math.nan, math.nan))
+        warnings.warn(
+            f"Training diverged and was stopped; the best weights so far were restored. {where} "
+            f"{REMEDIES}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+
+    def _print(self, epoch: Epoch, last: bool) -> None:
+        """Print every `verbose`-th epoch, the first and the last."""
+        every, n = int(self.estimator.verbose), self._n_done
+        if every and (n == 1 or n % every == 0 or last):
+            line = f"Iteration {n}, loss = {epoch.objective:.8f}"
+            if self.validation is not None:
+                line += (
+                    f", validation loss = {self.history['validation_loss'][-1]:.6f}"
+                    f", validation score = {self.history['validation_score'][-1]:.6f}"
+                )
+            print(line)
+
+    def _keep(self, training: Training, final: Network) -> None:
+        """Set the fitted attributes."""
+        estimator = self.estimator
+        averages = training.averaged is not None
+        estimator._network = final
+        estimator._optimizer = training.optimizer
+        estimator._average = training.average
+        estimator._raw_params = training.network.params if averages else None
+        estimator._stopping = self.stopping
+        self._keep_history()
+        estimator.best_loss_ = None if self.by_score else self.stopping.best_loss
+        estimator.validation_scores_ = self.scores if self.by_score else None
+        estimator.best_validation_score_ = self.stopping.best_score if self.by_score else None
+
+    def _keep_history(self) -> None:
+        estimator = self.estimator
+        estimator.history_ = self.history
+        estimator.loss_curve_ = list(self.history["objective"])
+        finite = [value for value in self.history["objective"] if math.isfinite(value)]
+        estimator.loss_ = finite[-1] if finite else math.inf
+
+    # -- full batch -----------------------------------------------------------------
+
+    def minimize(self) -> None:
+        """Train by L-BFGS on full batches, then keep the result."""
+        estimator = self.estimator
+
+        def report(objective: float, loss: float) -> None:
+            measured = (math.nan, math.nan)
+            if self.validation is not None:
+                measured = self.validation.measure(self.network)
+            self._record(Epoch(objective, loss, math.nan), measured)
+            self._n_done = len(self.history["epoch"])
+            self._print(Epoch(objective, loss, math.nan), last=False)
+
+        with blas_threads(self.network.largest_product(len(self.data))):
+            result = minimize(
+                self.network,
+                self.loss,
+                self.configuration.optimizer,
+                self.data,
+                self.configuration.regularization,
+                estimator.max_iter,
+                estimator.tol,
+                report,
+            )
+        if not result.success:
+            warnings.warn(
+                f"lbfgs failed to converge after {result.nit} iteration(s) "
+                f"(status={result.status}):\n{result.message}\nIncrease max_iter, max_fun or "
+                "tol, or scale the data.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        estimator._network = self.network
+        estimator._stopping = self.stopping
+        estimator.n_iter_ = min(result.nit, estimator.max_iter)
+        self._keep_history()
+        estimator.loss_ = float(result.fun)
+        estimator.best_loss_ = float(result.fun)
+        estimator.validation_scores_ = estimator.best_validation_score_ = None
+

@@ -1,0 +1,75 @@
+"""What the regressor adds: numeric targets and the link of its loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.utils.validation import column_or_1d
+
+from sknnlab._component import resolve
+from sknnlab._estimators.base import NeuralNetwork, Targets
+from sknnlab.losses import REGRESSOR_LOSSES, Loss
+
+__all__ = ["NetworkRegressor"]
+
+
+class NetworkRegressor(RegressorMixin, NeuralNetwork):
+    """Abstract regressor."""
+
+    def _learn_targets(self, y: Any, continued: bool, classes: Any) -> None:
+        if y.ndim == 2 and y.shape[1] == 1:
+            column_or_1d(y, warn=True)
+        n_outputs = 1 if y.ndim == 1 else y.shape[1]
+        if continued and n_outputs != self.n_outputs_:
+            raise ValueError(f"y has {n_outputs} outputs, expected {self.n_outputs_}.")
+        self.n_outputs_ = n_outputs
+
+    def _read_targets(self, y: Any, dtype: np.dtype, sample_weight: Any, seen: str) -> Targets:
+        y = np.asarray(y)
+        columns = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+        if columns.shape[1] != self.n_outputs_ or not np.isfinite(columns).all():
+            raise ValueError(
+                f"y of {seen} must have {self.n_outputs_} finite column(s) of numbers; got shape "
+                f"{y.shape}. Impute or drop rows whose target is missing."
+            )
+        plain = columns[:, 0] if self.n_outputs_ == 1 else columns
+        return Targets(plain, columns, None, sample_weight)
+
+    def _resolve_loss(self) -> Loss:
+        self._loss = resolve(self.loss, REGRESSOR_LOSSES, "loss", Loss)
+        return self._loss
+
+    def _blends(self, loss: Loss) -> bool:
+        return True
+
+    def _metric(self, y: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        return r2_score(y, y_pred, sample_weight=sample_weight)
+
+    def _decode(self, raw: np.ndarray) -> np.ndarray:
+        y_pred = self._loss.inverse_link(raw)
+        return y_pred.ravel() if self.n_outputs_ == 1 else y_pred
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predict targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
+            Predictions, after the loss's link.
+        """
+        return self._decode(self._raw(X))
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        named = isinstance(self.loss, str)
+        loss = REGRESSOR_LOSSES.get(self.loss) if named else self.loss
+        tags.target_tags.positive_only = bool(getattr(loss, "positive_only", False))
+        return tags

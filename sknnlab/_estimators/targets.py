@@ -1,0 +1,121 @@
+"""Targets: between a user's y and what the engine trains on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import column_or_1d
+
+__all__ = ["Labels", "classification_targets", "one_hot", "regression_targets"]
+
+
+class Labels:
+    """The labels of a classifier and how they are coded.
+
+    Binary targets become one column of 0 and 1, several classes integer codes, multilabel
+    indicators a matrix of 0 and 1 that is learned column by column.
+
+    Parameters
+    ----------
+    kind : {"binary", "multiclass", "multilabel"}
+        A single class counts as binary.
+    classes : ndarray of shape (n_classes,)
+        Sorted; the column numbers for multilabel.
+    """
+
+    def __init__(self, kind: str, classes: np.ndarray):
+        self.kind = kind
+        self.classes = classes
+
+    @classmethod
+    def of(cls, y: Any, classes: Any = None) -> Labels:
+        """Return the labels found in y, or those given for all of ``partial_fit``."""
+        if is_multilabel(y):
+            return cls("multilabel", np.arange(y.shape[1]))
+        classes = np.unique(y if classes is None else np.asarray(classes))
+        return cls("binary" if len(classes) <= 2 else "multiclass", classes)
+
+    @property
+    def n_outputs(self) -> int:
+        """Columns of raw prediction."""
+        return 1 if self.kind == "binary" else len(self.classes)
+
+    def codes(self, y: np.ndarray) -> np.ndarray:
+        """Return the class numbers of y, or y itself as indicators for multilabel.
+
+        Raises
+        ------
+        ValueError
+            A label that is not among the classes, or the wrong number of columns.
+        """
+        if is_multilabel(y) != (self.kind == "multilabel"):
+            raise ValueError(
+                f"y is {type_of_target(y)!r}, but the model was set up for {self.kind} targets."
+            )
+        if self.kind == "multilabel":
+            if y.shape[1] != len(self.classes):
+                raise ValueError(f"y has {y.shape[1]} labels, expected {len(self.classes)}.")
+            return np.asarray(y.toarray() if scipy.sparse.issparse(y) else y)
+        codes = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
+        unseen = np.unique(y[self.classes[codes] != y])
+        if len(unseen):
+            raise ValueError(
+                f"`y` has classes not in `self.classes_`. `self.classes_` has {self.classes}. "
+                f"'y' has {unseen} besides."
+            )
+        return codes.astype(np.intp)
+
+    def encode(self, codes: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """Return the engine's targets for `codes`."""
+        if self.kind == "multiclass":
+            return codes
+        return codes.reshape(len(codes), -1).astype(dtype)
+
+    def decode(self, raw: np.ndarray) -> np.ndarray:
+        """Return the labels that raw predictions speak for."""
+        if self.kind == "multilabel":
+            return (raw > 0).astype(np.int64)
+        if self.kind == "multiclass":
+            return self.classes[raw.argmax(axis=1)]
+        if len(self.classes) == 1:
+            return np.repeat(self.classes, len(raw))
+        return self.classes[(raw[:, 0] > 0).astype(np.intp)]
+
+    def decode_codes(self, codes: np.ndarray) -> np.ndarray:
+        """Return the labels of `codes`."""
+        return codes if self.kind == "multilabel" else self.classes[codes]
+
+
+def is_multilabel(y: Any) -> bool:
+    """Return whether y is a matrix of indicators."""
+    return type_of_target(y, input_name="y") == "multilabel-indicator"
+
+
+def classification_targets(y: Any) -> Any:
+    """Return y as one column, or as it is for multilabel; raise for what is no class."""
+    check_classification_targets(y)
+    if type_of_target(y) == "multiclass-multioutput":
+        raise ValueError(
+            "y has several columns of several classes each (multiclass-multioutput), which is "
+            "not supported; wrap the estimator in sklearn.multioutput.MultiOutputClassifier."
+        )
+    if is_multilabel(y):
+        return y
+    return column_or_1d(y, warn=True)
+
+
+def regression_targets(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return y as a matrix in the network's dtype, warning of a column vector."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = column_or_1d(y, warn=True)
+    return np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
+
+
+def one_hot(codes: np.ndarray, n_classes: int, dtype: np.dtype) -> np.ndarray:
+    """Return class codes as rows of probabilities."""
+    rows = np.zeros((len(codes), n_classes), dtype)
+    rows[np.arange(len(codes)), codes] = 1
+    return rows

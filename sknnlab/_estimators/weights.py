@@ -1,0 +1,93 @@
+"""Sample weights and class weights."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.validation import check_array, check_consistent_length
+
+from sknnlab._estimators.targets import Labels
+
+__all__ = ["ClassWeights", "check_sample_weight"]
+
+
+def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight") -> Any:
+    """Return the weights as a float64 vector, or None.
+
+    Raises
+    ------
+    ValueError
+        The wrong shape, NaN or infinity, a negative weight, or all zero.
+    """
+    if sample_weight is None:
+        return None
+    if isinstance(sample_weight, numbers.Real):
+        sample_weight = np.full(X.shape[0], float(sample_weight))
+    weights = check_array(
+        sample_weight, ensure_2d=False, dtype=np.float64, input_name=name, order="C"
+    )
+    if weights.ndim != 1:
+        raise ValueError(f"Sample weights must be 1D array or scalar, got {weights.ndim}D array.")
+    check_consistent_length(X, weights)
+    if np.any(weights < 0):
+        raise ValueError(f"Negative values in data passed to `{name}`: weights must be >= 0.")
+    if not np.any(weights > 0):
+        raise ValueError(f"Every weight in `{name}` is zero: no sample weight is left to fit.")
+    return weights
+
+
+class ClassWeights:
+    """Turns ``class_weight`` into weights of rows.
+
+    "balanced" counts each class by its sample weights; counts go on over calls, which is
+    what ``partial_fit`` needs.
+
+    Parameters
+    ----------
+    class_weight : dict, list of dicts (multilabel) or "balanced"
+    labels : Labels
+    """
+
+    def __init__(self, class_weight: Any, labels: Labels):
+        self.class_weight = class_weight
+        self.labels = labels
+        shape = (len(labels.classes), 2) if labels.kind == "multilabel" else (len(labels.classes),)
+        self.counts = np.zeros(shape)
+
+    def count(self, codes: np.ndarray, sample_weight: np.ndarray | None) -> ClassWeights:
+        """Return these weights after seeing more rows; this object stays as it is."""
+        after = ClassWeights(self.class_weight, self.labels)
+        weights = np.ones(len(codes)) if sample_weight is None else sample_weight
+        if self.labels.kind == "multilabel":
+            ones = weights @ codes
+            seen = np.stack([weights.sum() - ones, ones], axis=1)
+        else:
+            seen = np.bincount(codes, weights, minlength=len(self.counts))
+        after.counts = self.counts + seen
+        return after
+
+    def of(self, codes: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+        """Return `sample_weight` times the weight of each row's class."""
+        rows = self._rows(codes)
+        return rows if sample_weight is None else rows * sample_weight
+
+    def _rows(self, codes: np.ndarray) -> np.ndarray:
+        labels = self.labels
+        if self.class_weight == "balanced":
+            # n / (n_classes * count), as scikit-learn's, every sum weighted
+            present = (self.counts > 0).sum(axis=-1, keepdims=True)
+            total = self.counts.sum(axis=-1, keepdims=True)
+            share = total / (present * np.where(self.counts > 0, self.counts, 1))
+            if labels.kind == "multilabel":
+                columns = np.arange(codes.shape[1])
+                return np.prod(share[columns, codes.astype(np.intp)], axis=1)
+            return share[codes]
+        if labels.kind == "multilabel":
+            return compute_sample_weight(self.class_weight, codes)
+        per_class = compute_class_weight(
+            self.class_weight, classes=labels.classes, y=labels.classes
+        )
+        return per_class[codes]

@@ -1,0 +1,71 @@
+"""In-place kernels and small numerical helpers that several families share.
+
+Everything here works on plain arrays and knows nothing of layers or estimators.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.special import expit, log_expit, log_softmax
+
+__all__ = [
+    "CHUNK",
+    "LINKS",
+    "LOG_LINKS",
+    "aligned_empty",
+    "aligned_zeros",
+    "logistic",
+    "padded",
+    "softmax",
+]
+
+ALIGNMENT = 64  # bytes: one cache line, and one AVX-512 register
+CHUNK = 32768  # elements: five float32 vectors of this length fit a 1 MiB cache
+
+
+def aligned_empty(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return an uninitialised C-ordered array whose data starts on a cache line."""
+    dtype = np.dtype(dtype)
+    n_bytes = int(np.prod(shape)) * dtype.itemsize
+    raw = np.empty(n_bytes + ALIGNMENT, dtype=np.uint8)
+    start = -raw.ctypes.data % ALIGNMENT
+    return raw[start : start + n_bytes].view(dtype).reshape(shape)
+
+
+def aligned_zeros(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return an array of zeros whose data starts on a cache line."""
+    out = aligned_empty(shape, dtype)
+    out.fill(0)
+    return out
+
+
+def padded(size: int) -> int:
+    """Return `size` rounded up to whole blocks of 16 elements."""
+    return -(-size // 16) * 16
+
+
+def softmax(raw: np.ndarray) -> np.ndarray:
+    """Return ``exp(raw) / sum(exp(raw))`` row by row, in the dtype of `raw`."""
+    proba = raw - raw.max(axis=1, keepdims=True)
+    np.exp(proba, out=proba)
+    proba /= proba.sum(axis=1, keepdims=True)
+    return proba
+
+
+def logistic(raw: np.ndarray) -> np.ndarray:
+    """Return ``1 / (1 + exp(-raw))``, kept strictly between 0 and 1."""
+    info = np.finfo(raw.dtype)
+    return np.clip(expit(raw), info.tiny, 1 - info.epsneg)
+
+
+def _identity(raw: np.ndarray) -> np.ndarray:
+    return raw
+
+
+def _log_softmax(raw: np.ndarray) -> np.ndarray:
+    return log_softmax(raw, axis=1)
+
+
+# From raw predictions to what the user sees, and to its logarithm.
+LINKS = {"identity": _identity, "exp": np.exp, "logistic": logistic, "softmax": softmax}
+LOG_LINKS = {"logistic": log_expit, "softmax": _log_softmax}

@@ -1,0 +1,235 @@
+"""The linear classifier of the multiclass-SVM-against-softmax comparison."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.metaestimators import available_if
+
+from sknnlab._estimators.classifier import NetworkClassifier, gives_probabilities
+from sknnlab._estimators.docs import documented
+from sknnlab._estimators.perceptron import trains_stepwise
+from sknnlab.initializers import INITIALIZERS
+from sknnlab.losses import CLASSIFIER_LOSSES
+from sknnlab.optimizers import OPTIMIZERS
+from sknnlab.schedules import SCHEDULES
+
+__all__ = ["LinearSVMSoftmax"]
+
+ALPHA = """
+alpha : float, default=0.0001
+    Strength of the penalty, >= 0, independent of batch and sample size."""
+RATE = """
+learning_rate_init : float or "auto", default=0.01
+    Initial learning rate, > 0; "auto" is the optimizer's own."""
+LEARNING_RATE = """
+learning_rate : str or Schedule, default="constant"
+    Schedule of the learning rate: see `sknnlab.schedules`. One that decays to zero
+    ("linear", "cosine") comes closest to the optimum."""
+
+
+@documented("coefs_", "intercepts_", alpha=ALPHA, learning_rate_init=RATE,
+            learning_rate=LEARNING_RATE)
+class LinearSVMSoftmax(NetworkClassifier):
+    r"""Linear classifier: multiclass SVM or softmax, with mini-batches.
+
+    Minimizes the mean loss plus a penalty,
+
+    .. math:: \frac{1}{\sum_i w_i} \sum_i w_i L(y_i, x_i W + b) + \alpha \left(
+              \frac{1 - \rho}{2} \lVert W \rVert^2 + \rho \lVert W \rVert_1 \right)
+
+    with :math:`\rho` = `l1_ratio`; the objective of scikit-learn's SGDClassifier, with the
+    losses over all classes at once: ``"hinge"`` (the sum over wrong classes),
+    ``"squared_hinge"``, ``"crammer_singer"`` (the worst wrong class), ``"softmax"``, or any
+    other of `sknnlab.losses`. Two classes have one column of scores.
+
+    Parameters
+    ----------
+    {parameters}
+
+    Attributes
+    ----------
+    {attributes}
+
+    References
+    ----------
+    K. Crammer and Y. Singer (2001). On the Algorithmic Implementation of Multiclass
+    Kernel-based Vector Machines. JMLR 2. --- J. Weston and C. Watkins (1999). Support
+    Vector Machines for Multi-Class Pattern Recognition. ESANN.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sknnlab import LinearSVMSoftmax
+    >>> X, y = load_iris(return_X_y=True)
+    >>> X = StandardScaler().fit_transform(X)
+    >>> clf = LinearSVMSoftmax(loss="softmax", learning_rate="linear", random_state=0)
+    >>> clf.fit(X, y).coef_.shape
+    (3, 4)
+    >>> bool(clf.score(X, y) > 0.9)
+    True
+    """
+
+    _per_batch_penalty = False
+    _parts = {
+        "loss": CLASSIFIER_LOSSES,
+        "initializer": INITIALIZERS,
+        "optimizer": OPTIMIZERS,
+        "learning_rate": SCHEDULES,
+        "augmentation": {},
+    }
+
+    def __init__(
+        self,
+        loss: Any = "hinge",
+        *,
+        alpha: Any = 1e-4,
+        l1_ratio: Any = 0.0,
+        fit_intercept: Any = True,
+        optimizer: Any = "adam",
+        initializer: Any = "zeros",
+        batch_size: Any = "auto",
+        learning_rate: Any = "constant",
+        learning_rate_init: Any = 0.01,
+        max_iter: Any = 200,
+        shuffle: Any = True,
+        tol: Any = 1e-4,
+        n_iter_no_change: Any = 10,
+        early_stopping: Any = False,
+        validation_fraction: Any = 0.1,
+        scoring: Any = None,
+        class_weight: Any = None,
+        max_norm: Any = None,
+        clip_norm: Any = None,
+        augmentation: Any = None,
+        average: Any = False,
+        dtype: Any = "auto",
+        warm_start: Any = False,
+        verbose: Any = False,
+        random_state: Any = None,
+    ):
+        self.loss = loss
+        self.alpha = alpha
+        self.l1_ratio = l1_ratio
+        self.fit_intercept = fit_intercept
+        self.optimizer = optimizer
+        self.initializer = initializer
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.shuffle = shuffle
+        self.tol = tol
+        self.n_iter_no_change = n_iter_no_change
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.scoring = scoring
+        self.class_weight = class_weight
+        self.max_norm = max_norm
+        self.clip_norm = clip_norm
+        self.augmentation = augmentation
+        self.average = average
+        self.dtype = dtype
+        self.warm_start = warm_start
+        self.verbose = verbose
+        self.random_state = random_state
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> LinearSVMSoftmax:
+        """Train on rows and their classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or a matrix of 0 and 1 for multilabel targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; a weight of k equals k copies of the row.
+        X_val, y_val : like X and y, default=None
+            Validation rows: recorded in `history_`, and watched under early stopping.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : LinearSVMSoftmax
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
+    @available_if(trains_stepwise)
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
+    ) -> LinearSVMSoftmax:
+        """Train for one epoch, going on from where the last call ended.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels.
+        classes : array-like of shape (n_classes,), default=None
+            All classes that will ever come; required in the first call.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0.
+
+        Returns
+        -------
+        self : LinearSVMSoftmax
+            The fitted estimator.
+        """
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities of the classes, where the loss gives them.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`; for multilabel each label's own probability.
+        """
+        return self._proba(X)
+
+    @available_if(gives_probabilities)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities, finite however small these are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`.
+        """
+        return self._log_proba(X)
+
+    @property
+    def coef_(self) -> np.ndarray:
+        """Weights, one row per column of scores; a view into the network."""
+        return self._fitted_network("coef_").dense[0].W.T
+
+    @property
+    def intercept_(self) -> np.ndarray:
+        """Intercepts; a view into the network."""
+        return self._fitted_network("intercept_").dense[0].b

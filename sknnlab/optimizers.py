@@ -1,0 +1,1096 @@
+"""Optimizers: from a gradient to a step, in place, a cache-sized chunk at a time.
+
+One contract: `_update` changes one `Chunk` by a few in-place lines with the formula above
+them; `Optimizer.step` owns the only loop over chunks, the penalty, clipping and the L1
+step. To add one, subclass `Optimizer`, name its state in `slots`, and give it a line in
+`OPTIMIZERS`, or pass an instance.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from sknnlab._component import Component, check_real
+from sknnlab._numerics import CHUNK, aligned_empty, aligned_zeros
+
+__all__ = [
+    "LBFGS",
+    "OPTIMIZERS",
+    "SGD",
+    "AMSGrad",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Chunk",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Nesterov",
+    "Optimizer",
+    "RAdam",
+    "RMSProp",
+]
+
+FLUSH_EVERY = 256  # steps between two looks for denormal numbers, which slow every pass
+
+
+class Chunk(NamedTuple):
+    """Views of one piece of the flat vectors.
+
+    Attributes
+    ----------
+    params, grad : ndarray
+        Parameters and their gradient.
+    slots : tuple of ndarray
+        The optimizer's state, in the order of its `slots`.
+    work, work2 : ndarray
+        Scratch of the same length.
+    mask : ndarray of bool
+        Scratch of the same length.
+    weights : bool
+        Whether these are penalized parameters (entries of W).
+    """
+
+    params: np.ndarray
+    grad: np.ndarray
+    slots: tuple[np.ndarray, ...]
+    work: np.ndarray
+    work2: np.ndarray
+    mask: np.ndarray
+    weights: bool
+
+
+class Optimizer(Component):
+    """Abstract optimizer.
+
+    Attributes
+    ----------
+    default_rate : float
+        Learning rate where the user leaves it to the optimizer.
+    slots : tuple of str
+        Names of the state vectors, which start at zero.
+    full_batch : bool
+        Whether it takes the whole data set at once instead of steps.
+    """
+
+    default_rate: ClassVar[float] = 0.001
+    slots: ClassVar[tuple[str, ...]] = ()
+    full_batch: ClassVar[bool] = False
+    _chunk_size: ClassVar[int] = CHUNK
+
+    @abstractmethod
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        """Take step number `t` (from 1) on one chunk, in place; `grad` may be overwritten."""
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        """Fill `out` with the diagonal of the step: what multiplies a steady gradient."""
+        out.fill(rate)
+
+    def bind(self, params: np.ndarray, grad: np.ndarray, n_penalized: int) -> None:
+        """Work on `params` and `grad` from now on; state of the same size is kept.
+
+        Parameters
+        ----------
+        params, grad : ndarray of shape (n_params,)
+            Changed in place by `step`.
+        n_penalized : int
+            How many of the first are penalized.
+        """
+        kept = getattr(self, "slots_", {})
+        if set(kept) != set(self.slots) or any(s.size != params.size for s in kept.values()):
+            self.slots_ = {name: aligned_zeros(params.size, params.dtype) for name in self.slots}
+            self.n_steps_ = 0
+        elif not hasattr(self, "n_steps_"):
+            self.n_steps_ = 0
+        size = min(self._chunk_size, params.size)
+        scratch = [aligned_empty(size, params.dtype) for _ in range(2)]
+        mask = aligned_empty(size, np.bool_)
+        edges = [
+            (start, min(start + size, stop), stop == n_penalized)
+            for first, stop in ((0, n_penalized), (n_penalized, params.size))
+            for start in range(first, stop, size)
+        ]
+        self._chunks = tuple(
+            Chunk(
+                params[start:stop],
+                grad[start:stop],
+                tuple(self.slots_[name][start:stop] for name in self.slots),
+                scratch[0][: stop - start],
+                scratch[1][: stop - start],
+                mask[: stop - start],
+                weights,
+            )
+            for start, stop, weights in edges
+        )
+
+    def adopt(self, other: Any) -> None:
+        """Take over a copy of the state of another optimizer of the same kind."""
+        if type(other) is type(self) and hasattr(other, "slots_"):
+            self.slots_ = {name: slot.copy() for name, slot in other.slots_.items()}
+            self.n_steps_ = other.n_steps_
+
+    def step(
+        self, rate: float, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None
+    ) -> float:
+        """Take one step.
+
+        Parameters
+        ----------
+        rate : float
+            Learning rate.
+        l2, l1 : float
+            Coefficients of ``||W||^2 / 2``, which adds to the gradient, and of ``||W||_1``,
+            which is a proximal step after the update in the optimizer's own metric (Yun,
+            Lozano and Yang 2021), so that zeros are exact.
+        clip_norm : float or None
+            Cap on the norm of the gradient, the L2 term included.
+
+        Returns
+        -------
+        penalty : float
+            At the parameters before the step.
+        """
+        self.n_steps_ += 1
+        t = self.n_steps_
+        penalty = 0.0
+        if clip_norm is not None:
+            penalty = self._clip(l2, clip_norm)
+        add_l2 = l2 if clip_norm is None else 0.0
+        for chunk in self._chunks:
+            if chunk.weights:
+                if add_l2:
+                    penalty += _add_l2(chunk, add_l2)
+                if l1:
+                    np.absolute(chunk.params, chunk.work)
+                    penalty += l1 * float(chunk.work.sum())
+            self._update(chunk, rate, t)
+            if l1 and chunk.weights:
+                self._shrink(chunk, rate, t, l1)
+        if t % FLUSH_EVERY == 0:
+            self._flush()
+        return penalty
+
+    def _clip(self, l2: float, clip_norm: float) -> float:
+        """Add the L2 term, scale the gradient to the cap; return the penalty."""
+        penalty = square = 0.0
+        for chunk in self._chunks:
+            if l2 and chunk.weights:
+                penalty += _add_l2(chunk, l2)
+            square += float(chunk.grad.dot(chunk.grad))
+        norm = math.sqrt(square)
+        if norm > clip_norm:
+            for chunk in self._chunks:
+                np.multiply(chunk.grad, clip_norm / norm, chunk.grad)
+        return penalty
+
+    def _shrink(self, chunk: Chunk, rate: float, t: int, l1: float) -> None:
+        """Soft-threshold the weights by l1 times the step's diagonal."""
+        p, threshold, work = chunk.params, chunk.work, chunk.work2
+        self._step_size(chunk, rate, t, threshold)
+        np.multiply(threshold, l1, threshold)
+        # p -= min(max(p, -threshold), threshold)
+        np.minimum(p, threshold, out=work)
+        np.negative(threshold, threshold)
+        np.maximum(work, threshold, out=work)
+        np.subtract(p, work, p)
+
+    def _flush(self) -> None:
+        """Set state too small to matter to zero, before it becomes denormal."""
+        for chunk in self._chunks:
+            tiny = float(np.finfo(chunk.params.dtype).tiny) * 1e8
+            for slot in chunk.slots:
+                np.absolute(slot, chunk.work)
+                np.greater_equal(chunk.work, tiny, chunk.mask)
+                np.multiply(slot, chunk.mask, slot)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {k: v for k, v in super().__getstate__().items() if k != "_chunks"}
+
+
+def _add_l2(chunk: Chunk, l2: float) -> float:
+    """Add l2 W to the gradient; return l2 ||W||^2 / 2."""
+    np.multiply(chunk.params, l2, chunk.work)
+    np.add(chunk.grad, chunk.work, chunk.grad)
+    return 0.5 * float(chunk.params.dot(chunk.work))
+
+
+class SGD(Optimizer):
+    r"""Plain stochastic gradient descent: :math:`p \leftarrow p - \eta g`.
+
+    References
+    ----------
+    H. Robbins and S. Monro (1951). A Stochastic Approximation Method. Annals of
+    Mathematical Statistics 22.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import SGD
+    >>> MLPRegressor(optimizer=SGD()).optimizer
+    SGD()
+    """
+
+    default_rate = 0.1
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        np.multiply(chunk.grad, rate, chunk.work)
+        np.subtract(chunk.params, chunk.work, chunk.params)
+
+
+class Momentum(Optimizer):
+    r"""Gradient descent with momentum, the rate inside the velocity as in scikit-learn.
+
+    .. math:: v \leftarrow \mu v - \eta g, \quad p \leftarrow p + v
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        Share of the velocity that a step keeps, in [0, 1].
+
+    References
+    ----------
+    B. T. Polyak (1964). Some methods of speeding up the convergence of iteration methods.
+    USSR Computational Mathematics and Mathematical Physics 4.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Momentum
+    >>> MLPRegressor(optimizer=Momentum()).optimizer
+    Momentum()
+    """
+
+    default_rate = 0.01
+    slots = ("velocity",)
+
+    def __init__(self, momentum: float = 0.9):
+        self.momentum = momentum
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "momentum", 0, 1)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        (v,) = chunk.slots
+        # v = momentum v - rate g
+        np.multiply(v, self.momentum, v)
+        np.multiply(chunk.grad, rate, chunk.work)
+        np.subtract(v, chunk.work, v)
+        np.add(chunk.params, v, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        out.fill(rate / max(1 - self.momentum, 1e-12))
+
+
+class Nesterov(Optimizer):
+    r"""Nesterov's momentum, in scikit-learn's form.
+
+    .. math:: v \leftarrow \mu v - \eta g, \quad p \leftarrow p + \mu v - \eta g
+
+    Parameters
+    ----------
+    momentum : float, default=0.9
+        Share of the velocity that a step keeps, in [0, 1].
+
+    References
+    ----------
+    I. Sutskever, J. Martens, G. Dahl and G. Hinton (2013). On the importance of
+    initialization and momentum in deep learning. ICML.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Nesterov
+    >>> MLPRegressor(optimizer=Nesterov()).optimizer
+    Nesterov()
+    """
+
+    default_rate = 0.01
+    slots = ("velocity",)
+
+    def __init__(self, momentum: float = 0.9):
+        self.momentum = momentum
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "momentum", 0, 1)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        (v,) = chunk.slots
+        # v = momentum v - rate g
+        np.multiply(chunk.grad, rate, chunk.grad)
+        np.multiply(v, self.momentum, v)
+        np.subtract(v, chunk.grad, v)
+        # p += momentum v - rate g
+        np.multiply(v, self.momentum, chunk.work)
+        np.subtract(chunk.work, chunk.grad, chunk.work)
+        np.add(chunk.params, chunk.work, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        out.fill(rate / max(1 - self.momentum, 1e-12))
+
+
+class Adagrad(Optimizer):
+    r"""Rates that fall with the sum of squared gradients.
+
+    .. math:: s \leftarrow s + g^2, \quad p \leftarrow p - \eta g / (\sqrt{s} + \epsilon)
+
+    Parameters
+    ----------
+    epsilon : float, default=1e-10
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    J. Duchi, E. Hazan and Y. Singer (2011). Adaptive Subgradient Methods for Online
+    Learning and Stochastic Optimization. JMLR 12.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Adagrad
+    >>> MLPRegressor(optimizer=Adagrad()).optimizer
+    Adagrad()
+    """
+
+    default_rate = 0.01
+    slots = ("sum",)
+
+    def __init__(self, epsilon: float = 1e-10):
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        p, g, work = chunk.params, chunk.grad, chunk.work
+        (s,) = chunk.slots
+        # s += g^2
+        np.multiply(g, g, work)
+        np.add(s, work, s)
+        # p -= rate g / (sqrt(s) + epsilon)
+        np.sqrt(s, work)
+        np.add(work, self.epsilon, work)
+        np.divide(g, work, work)
+        np.multiply(work, rate, work)
+        np.subtract(p, work, p)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        np.sqrt(chunk.slots[0], out)
+        np.add(out, self.epsilon, out)
+        np.divide(rate, out, out)
+
+
+class Adadelta(Optimizer):
+    r"""Steps scaled by the ratio of past steps to past gradients.
+
+    .. math:: s \leftarrow \rho s + (1 - \rho) g^2, \quad
+              d = g \sqrt{u + \epsilon} / \sqrt{s + \epsilon}, \quad
+              u \leftarrow \rho u + (1 - \rho) d^2, \quad p \leftarrow p - \eta d
+
+    Parameters
+    ----------
+    rho : float, default=0.9
+        Decay of both averages, in [0, 1).
+    epsilon : float, default=1e-6
+        Added under both roots, > 0.
+
+    References
+    ----------
+    M. D. Zeiler (2012). ADADELTA: An Adaptive Learning Rate Method. arXiv:1212.5701.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Adadelta
+    >>> MLPRegressor(optimizer=Adadelta()).optimizer
+    Adadelta()
+    """
+
+    default_rate = 1.0
+    slots = ("square", "step_square")
+
+    def __init__(self, rho: float = 0.9, epsilon: float = 1e-6):
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "rho", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        p, g, work, ratio = chunk.params, chunk.grad, chunk.work, chunk.work2
+        s, u = chunk.slots
+        # s = rho s + (1 - rho) g^2
+        np.multiply(g, g, work)
+        np.multiply(work, 1 - self.rho, work)
+        np.multiply(s, self.rho, s)
+        np.add(s, work, s)
+        # d = g sqrt(u + epsilon) / sqrt(s + epsilon)
+        self._ratio(s, u, work, ratio)
+        np.multiply(g, ratio, g)
+        # u = rho u + (1 - rho) d^2
+        np.multiply(g, g, work)
+        np.multiply(work, 1 - self.rho, work)
+        np.multiply(u, self.rho, u)
+        np.add(u, work, u)
+        # p -= rate d
+        np.multiply(g, rate, g)
+        np.subtract(p, g, p)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        s, u = chunk.slots
+        self._ratio(s, u, chunk.work2, out)
+        np.multiply(out, rate, out)
+
+    def _ratio(self, s: np.ndarray, u: np.ndarray, work: np.ndarray, out: np.ndarray) -> None:
+        """Fill `out` with sqrt(u + epsilon) / sqrt(s + epsilon)."""
+        np.add(u, self.epsilon, out)
+        np.sqrt(out, out)
+        np.add(s, self.epsilon, work)
+        np.sqrt(work, work)
+        np.divide(out, work, out)
+
+
+class RMSProp(Optimizer):
+    r"""Rates divided by a running root mean square of the gradient.
+
+    .. math:: s \leftarrow \rho s + (1 - \rho) g^2, \quad
+              p \leftarrow p - \eta g / (\sqrt{s} + \epsilon)
+
+    Parameters
+    ----------
+    rho : float, default=0.99
+        Decay of the average, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    T. Tieleman and G. Hinton (2012). Lecture 6.5: RMSProp. Neural Networks for Machine
+    Learning, Coursera.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import RMSProp
+    >>> MLPRegressor(optimizer=RMSProp()).optimizer
+    RMSProp()
+    """
+
+    slots = ("square",)
+
+    def __init__(self, rho: float = 0.99, epsilon: float = 1e-8):
+        self.rho = rho
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "rho", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        p, g, work = chunk.params, chunk.grad, chunk.work
+        (s,) = chunk.slots
+        # s = rho s + (1 - rho) g^2
+        np.multiply(g, g, work)
+        np.multiply(work, 1 - self.rho, work)
+        np.multiply(s, self.rho, s)
+        np.add(s, work, s)
+        # p -= rate g / (sqrt(s) + epsilon)
+        np.sqrt(s, work)
+        np.add(work, self.epsilon, work)
+        np.divide(g, work, work)
+        np.multiply(work, rate, work)
+        np.subtract(p, work, p)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        np.sqrt(chunk.slots[0], out)
+        np.add(out, self.epsilon, out)
+        np.divide(rate, out, out)
+
+
+class Adam(Optimizer):
+    r"""Adam, in scikit-learn's form: epsilon is added to the uncorrected root.
+
+    .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
+              v \leftarrow \beta_2 v + (1 - \beta_2) g^2, \quad
+              p \leftarrow p - \eta \frac{\sqrt{1 - \beta_2^t}}{1 - \beta_1^t}
+              \frac{m}{\sqrt{v} + \epsilon}
+
+    PyTorch adds epsilon to the corrected root, which differs while t is small.
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba (2015). Adam: A Method for Stochastic Optimization. ICLR.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Adam
+    >>> MLPRegressor(optimizer=Adam()).optimizer
+    Adam()
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        p, g, work = chunk.params, chunk.grad, chunk.work
+        m, v = chunk.slots
+        # the moments are kept without their factors 1 - beta, which saves two passes:
+        # m = beta_1 m + g;  v = beta_2 v + g^2
+        np.multiply(m, self.beta_1, m)
+        np.add(m, g, m)
+        np.multiply(g, g, work)
+        np.multiply(v, self.beta_2, v)
+        np.add(v, work, v)
+        # p -= size m / (sqrt(v) + epsilon / sqrt(1 - beta_2))
+        size, epsilon = self._size(rate, t)
+        np.sqrt(v, work)
+        np.add(work, epsilon, work)
+        np.divide(m, work, work)
+        np.multiply(work, size * (1 - self.beta_1), work)
+        np.subtract(p, work, p)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        size, epsilon = self._size(rate, t)
+        np.sqrt(chunk.slots[1], out)
+        np.add(out, epsilon, out)
+        np.divide(size * (1 - self.beta_1**t), out, out)
+
+    def _size(self, rate: float, t: int) -> tuple[float, float]:
+        """Return the step's scale and epsilon for moments without their factors."""
+        root = math.sqrt(1 - self.beta_2)
+        correction = math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
+        return rate * correction / root, self.epsilon / root
+
+
+class AMSGrad(Optimizer):
+    r"""Adam with the largest second moment so far, in PyTorch's form.
+
+    .. math:: \hat v \leftarrow \max(\hat v, v), \quad p \leftarrow p - \frac{\eta}{1 - \beta_1^t}
+              \frac{m}{\sqrt{\hat v / (1 - \beta_2^t)} + \epsilon}
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    S. J. Reddi, S. Kale and S. Kumar (2018). On the Convergence of Adam and Beyond. ICLR.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import AMSGrad
+    >>> MLPRegressor(optimizer=AMSGrad()).optimizer
+    AMSGrad()
+    """
+
+    slots = ("m", "v", "largest")
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        work = chunk.work
+        m, v, largest = chunk.slots
+        # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+        _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
+        np.maximum(largest, v, out=largest)
+        # p -= rate / (1 - beta_1^t) m / (sqrt(largest / (1 - beta_2^t)) + epsilon)
+        _root(largest, 1 - self.beta_2**t, self.epsilon, work)
+        np.divide(m, work, work)
+        np.multiply(work, rate / (1 - self.beta_1**t), work)
+        np.subtract(chunk.params, work, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        _root(chunk.slots[2], 1 - self.beta_2**t, self.epsilon, out)
+        np.divide(rate, out, out)
+
+
+class Adamax(Optimizer):
+    r"""Adam with the infinity norm, in PyTorch's form.
+
+    .. math:: u \leftarrow \max(\beta_2 u, |g| + \epsilon), \quad
+              p \leftarrow p - \frac{\eta}{1 - \beta_1^t} \frac{m}{u}
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba (2015). Adam: A Method for Stochastic Optimization. ICLR,
+    section 7.1.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Adamax
+    >>> MLPRegressor(optimizer=Adamax()).optimizer
+    Adamax()
+    """
+
+    slots = ("m", "u")
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        work = chunk.work
+        m, u = chunk.slots
+        # m = beta_1 m + (1 - beta_1) g
+        np.multiply(m, self.beta_1, m)
+        np.multiply(chunk.grad, 1 - self.beta_1, work)
+        np.add(m, work, m)
+        # u = max(beta_2 u, |g| + epsilon)
+        np.absolute(chunk.grad, work)
+        np.add(work, self.epsilon, work)
+        np.multiply(u, self.beta_2, u)
+        np.maximum(u, work, out=u)
+        # p -= rate / (1 - beta_1^t) m / u
+        np.divide(m, u, work)
+        np.multiply(work, rate / (1 - self.beta_1**t), work)
+        np.subtract(chunk.params, work, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        np.divide(rate, chunk.slots[1], out)
+
+
+class Nadam(Optimizer):
+    r"""Adam with Nesterov's momentum, in PyTorch's form.
+
+    .. math:: \mu_t = \beta_1 (1 - 0.96^{t \psi} / 2), \quad
+              p \leftarrow p - \eta \left( \frac{\mu_{t+1} m}{1 - \prod_{i \le t+1} \mu_i}
+              + \frac{(1 - \mu_t) g}{1 - \prod_{i \le t} \mu_i} \right)
+              / (\sqrt{v / (1 - \beta_2^t)} + \epsilon)
+
+    with :math:`\psi` = `momentum_decay`.
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+    momentum_decay : float, default=0.004
+        Decay of the momentum's schedule, >= 0.
+
+    References
+    ----------
+    T. Dozat (2016). Incorporating Nesterov Momentum into Adam. ICLR workshop.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Nadam
+    >>> MLPRegressor(optimizer=Nadam()).optimizer
+    Nadam()
+    """
+
+    slots = ("m", "v")
+
+    def __init__(
+        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, momentum_decay: float = 0.004,
+    ):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self.momentum_decay = momentum_decay
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+        check_real(self, "momentum_decay", 0)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        work, g = chunk.work, chunk.grad
+        m, v = chunk.slots
+        # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+        _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
+        now, ahead = self._shares(t)
+        # p -= rate (ahead m + now g) / (sqrt(v / (1 - beta_2^t)) + epsilon)
+        np.multiply(m, rate * ahead, work)
+        np.multiply(g, rate * now, g)
+        np.add(g, work, g)
+        _root(v, 1 - self.beta_2**t, self.epsilon, work)
+        np.divide(g, work, g)
+        np.subtract(chunk.params, g, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        now, ahead = self._shares(t)
+        _root(chunk.slots[1], 1 - self.beta_2**t, self.epsilon, out)
+        np.divide(rate * (now + ahead * (1 - self.beta_1**t)), out, out)
+
+    def _mu(self, t: int) -> float:
+        return self.beta_1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
+
+    def _shares(self, t: int) -> tuple[float, float]:
+        """Return what multiplies the gradient and the momentum at step `t`."""
+        product = self._product(t)
+        mu, following = self._mu(t), self._mu(t + 1)
+        return (1 - mu) / (1 - product), following / (1 - product * following)
+
+    def _product(self, t: int) -> float:
+        """Return the product of mu up to step `t`, remembering the last."""
+        last, product = getattr(self, "_last_product", (0, 1.0))
+        if last > t:
+            last, product = 0, 1.0
+        for i in range(last + 1, t + 1):
+            product *= self._mu(i)
+        self._last_product = (t, product)
+        return product
+
+
+class RAdam(Optimizer):
+    r"""Rectified Adam, in PyTorch's form: momentum alone until the variance is known.
+
+    With :math:`\rho_\infty = 2 / (1 - \beta_2) - 1` and
+    :math:`\rho_t = \rho_\infty - 2 t \beta_2^t / (1 - \beta_2^t)`, the step is that of Adam
+    times :math:`\sqrt{\frac{(\rho_t - 4)(\rho_t - 2) \rho_\infty}
+    {(\rho_\infty - 4)(\rho_\infty - 2) \rho_t}}` where :math:`\rho_t > 5`, and
+    :math:`\eta m / (1 - \beta_1^t)` before.
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    L. Liu, H. Jiang, P. He, W. Chen, X. Liu, J. Gao and J. Han (2020). On the Variance of
+    the Adaptive Learning Rate and Beyond. ICLR.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import RAdam
+    >>> MLPRegressor(optimizer=RAdam()).optimizer
+    RAdam()
+    """
+
+    slots = ("m", "v")
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        work = chunk.work
+        m, v = chunk.slots
+        # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+        _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
+        size = self._rectified(rate, t)
+        if size is None:
+            # p -= rate m / (1 - beta_1^t)
+            np.multiply(m, rate / (1 - self.beta_1**t), work)
+        else:
+            # p -= size m / (1 - beta_1^t) / (sqrt(v) + epsilon)
+            _root(v, 1.0, self.epsilon, work)
+            np.divide(m, work, work)
+            np.multiply(work, size / (1 - self.beta_1**t), work)
+        np.subtract(chunk.params, work, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        size = self._rectified(rate, t)
+        if size is None:
+            out.fill(rate)
+        else:
+            _root(chunk.slots[1], 1.0, self.epsilon, out)
+            np.divide(size, out, out)
+
+    def _rectified(self, rate: float, t: int) -> float | None:
+        """Return rate, rectification and bias correction in one, or None at the start."""
+        decayed = self.beta_2**t
+        longest = 2 / (1 - self.beta_2) - 1
+        length = longest - 2 * t * decayed / (1 - decayed)
+        if length <= 5:
+            return None
+        rectification = math.sqrt(
+            (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length)
+        )
+        return rate * rectification * math.sqrt(1 - decayed)
+
+
+class AdamW(Optimizer):
+    r"""Adam with decoupled weight decay, in PyTorch's form.
+
+    .. math:: p \leftarrow (1 - \eta \lambda) p - \frac{\eta}{1 - \beta_1^t}
+              \frac{m}{\sqrt{v / (1 - \beta_2^t)} + \epsilon}
+
+    The decay acts on W only, not on biases and other parameters; the estimator's ``alpha``
+    is a separate term of the gradient.
+
+    Parameters
+    ----------
+    weight_decay : float, default=0.01
+        Decoupled decay of W, times the rate, >= 0.
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.999
+        Decay of the second moment, in [0, 1).
+    epsilon : float, default=1e-8
+        Added to the root of the second moment, > 0.
+
+    References
+    ----------
+    I. Loshchilov and F. Hutter (2019). Decoupled Weight Decay Regularization. ICLR.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import AdamW
+    >>> MLPRegressor(optimizer=AdamW()).optimizer
+    AdamW()
+    """
+
+    slots = ("m", "v")
+
+    def __init__(
+        self, weight_decay: float = 0.01, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+    ):
+        self.weight_decay = weight_decay
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "weight_decay", 0)
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        work = chunk.work
+        m, v = chunk.slots
+        if chunk.weights and self.weight_decay:
+            np.multiply(chunk.params, 1 - rate * self.weight_decay, chunk.params)
+        # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
+        _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
+        # p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + epsilon)
+        _root(v, 1 - self.beta_2**t, self.epsilon, work)
+        np.divide(m, work, work)
+        np.multiply(work, rate / (1 - self.beta_1**t), work)
+        np.subtract(chunk.params, work, chunk.params)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        _root(chunk.slots[1], 1 - self.beta_2**t, self.epsilon, out)
+        np.divide(rate, out, out)
+
+
+class Lion(Optimizer):
+    r"""Sign of an interpolated momentum.
+
+    .. math:: c = \beta_1 m + (1 - \beta_1) g, \quad
+              p \leftarrow p - \eta (\mathrm{sign}(c) + \lambda p), \quad
+              m \leftarrow \beta_2 m + (1 - \beta_2) g
+
+    The decay acts on W only.
+
+    Parameters
+    ----------
+    beta_1 : float, default=0.9
+        Decay of the first moment, in [0, 1).
+    beta_2 : float, default=0.99
+        Decay of the momentum, in [0, 1).
+    weight_decay : float, default=0.0
+        Decoupled decay of W, times the rate, >= 0.
+
+    References
+    ----------
+    X. Chen et al. (2023). Symbolic Discovery of Optimization Algorithms. NeurIPS.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import Lion
+    >>> MLPRegressor(optimizer=Lion()).optimizer
+    Lion()
+    """
+
+    default_rate = 1e-4
+    slots = ("m",)
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.99, weight_decay: float = 0.0):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.weight_decay = weight_decay
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "weight_decay", 0)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        p, g, work = chunk.params, chunk.grad, chunk.work
+        (m,) = chunk.slots
+        if chunk.weights and self.weight_decay:
+            np.multiply(p, 1 - rate * self.weight_decay, p)
+        # p -= rate sign(beta_1 m + (1 - beta_1) g)
+        np.multiply(m, self.beta_1, work)
+        np.multiply(g, 1 - self.beta_1, chunk.work2)
+        np.add(work, chunk.work2, work)
+        np.sign(work, work)
+        np.multiply(work, rate, work)
+        np.subtract(p, work, p)
+        # m = beta_2 m + (1 - beta_2) g
+        np.multiply(m, self.beta_2, m)
+        np.multiply(g, 1 - self.beta_2, work)
+        np.add(m, work, m)
+
+    def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
+        # a sign is a step of rate / |m| times the momentum
+        np.absolute(chunk.slots[0], out)
+        np.maximum(out, float(np.finfo(out.dtype).tiny), out=out)
+        np.divide(rate, out, out)
+        np.minimum(out, float(np.finfo(out.dtype).max), out=out)
+
+
+class LBFGS(Optimizer):
+    r"""Limited-memory BFGS on the whole data set, by `scipy.optimize` (L-BFGS-B).
+
+    Takes no learning rate, and no part that acts batch by batch.
+
+    Parameters
+    ----------
+    memory : int, default=10
+        Corrections kept, >= 1.
+    max_fun : int, default=15000
+        Most evaluations of the objective, >= 1.
+
+    References
+    ----------
+    D. C. Liu and J. Nocedal (1989). On the Limited Memory BFGS Method for Large Scale
+    Optimization. Mathematical Programming 45.
+
+    Examples
+    --------
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import LBFGS
+    >>> MLPRegressor(optimizer=LBFGS(memory=20)).optimizer
+    LBFGS(memory=20)
+    """
+
+    full_batch = True
+
+    def __init__(self, memory: int = 10, max_fun: int = 15000):
+        self.memory = memory
+        self.max_fun = max_fun
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "memory", 1, integer=True)
+        check_real(self, "max_fun", 1, integer=True)
+
+    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
+        raise NotImplementedError("L-BFGS takes no steps on batches.")
+
+
+def _moments(
+    g: np.ndarray, m: np.ndarray, v: np.ndarray, beta_1: float, beta_2: float, work: np.ndarray
+) -> None:
+    """Move the first and second moment towards the gradient and its square."""
+    np.multiply(m, beta_1, m)
+    np.multiply(g, 1 - beta_1, work)
+    np.add(m, work, m)
+    np.multiply(v, beta_2, v)
+    np.multiply(g, g, work)
+    np.multiply(work, 1 - beta_2, work)
+    np.add(v, work, v)
+
+
+def _root(v: np.ndarray, correction: float, epsilon: float, out: np.ndarray) -> None:
+    """Fill `out` with sqrt(v / correction) + epsilon."""
+    np.sqrt(v, out)
+    np.multiply(out, 1 / math.sqrt(correction), out)
+    np.add(out, epsilon, out)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "momentum": Momentum,
+    "nesterov": Nesterov,
+    "adagrad": Adagrad,
+    "adadelta": Adadelta,
+    "rmsprop": RMSProp,
+    "adam": Adam,
+    "amsgrad": AMSGrad,
+    "adamax": Adamax,
+    "nadam": Nadam,
+    "radam": RAdam,
+    "adamw": AdamW,
+    "lion": Lion,
+    "lbfgs": LBFGS,
+}
