@@ -5,8 +5,10 @@ Everything here works on plain arrays and knows nothing of layers or estimators.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
-from scipy.special import expit, log_expit, log_softmax
+from scipy.special import expit, log_softmax
 
 __all__ = [
     "CHUNK",
@@ -45,11 +47,11 @@ def padded(size: int) -> int:
 
 
 def softmax(raw: np.ndarray) -> np.ndarray:
-    """Return ``exp(raw) / sum(exp(raw))`` row by row, in the dtype of `raw`."""
+    """Return ``exp(raw) / sum(exp(raw))`` row by row, no entry rounded to zero."""
     proba = raw - raw.max(axis=1, keepdims=True)
     np.exp(proba, out=proba)
     proba /= proba.sum(axis=1, keepdims=True)
-    return proba
+    return np.maximum(proba, np.finfo(raw.dtype).tiny, out=proba)
 
 
 def logistic(raw: np.ndarray) -> np.ndarray:
@@ -63,9 +65,15 @@ def _identity(raw: np.ndarray) -> np.ndarray:
 
 
 def _log_softmax(raw: np.ndarray) -> np.ndarray:
-    return log_softmax(raw, axis=1)
+    """Return the logarithm of `softmax`, with the same floor."""
+    return np.maximum(log_softmax(raw, axis=1), math.log(np.finfo(raw.dtype).tiny))
+
+
+def _log_logistic(raw: np.ndarray) -> np.ndarray:
+    """Return the logarithm of `logistic`, whose bounds keep it finite."""
+    return np.log(logistic(raw))
 
 
 # From raw predictions to what the user sees, and to its logarithm.
 LINKS = {"identity": _identity, "exp": np.exp, "logistic": logistic, "softmax": softmax}
-LOG_LINKS = {"logistic": log_expit, "softmax": _log_softmax}
+LOG_LINKS = {"logistic": _log_logistic, "softmax": _log_softmax}

@@ -544,11 +544,11 @@ class LogLoss(_Smoothing, _Rowwise):
             # out = weight (p - y')
             np.divide(weight, sums, share)
             np.multiply(out, share_column, out)
-            np.multiply(weight, keep, kept)
-            subtract()
             if spread:
+                np.multiply(weight, keep, kept)
                 np.multiply(weight, spread, share)
                 np.subtract(out, share_column, out)
+            subtract()
 
         return fill
 

@@ -37,14 +37,14 @@ CONFIGURATIONS = [
     MLPClassifier(activation=["prelu", "tanh"], hidden_layer_sizes=(20, 10)),
     MLPClassifier(class_weight="balanced"),
     MLPClassifier(learning_rate="one_cycle", optimizer="adam", max_iter=60),
-    MLPClassifier(hidden_layer_sizes=(), learning_rate="cosine", max_iter=100),
+    MLPClassifier(hidden_layer_sizes=(), learning_rate="cosine", learning_rate_init=0.1),
     MLPRegressor(batchnorm=True, optimizer="nadam"),
     MLPRegressor(loss="huber", average=0.9),
     MLPRegressor(loss="absolute_error", learning_rate="plateau", optimizer="adam"),
     MLPRegressor(loss="quantile", l1_ratio=0.5),
     MLPRegressor(loss="log_cosh", max_norm=3.0, clip_norm=1.0),
-    MLPRegressor(loss="poisson"),
-    MLPRegressor(loss="gamma", optimizer="adamax"),
+    MLPRegressor(loss="poisson", learning_rate_init=0.01),
+    MLPRegressor(loss="gamma", optimizer="adamax", learning_rate_init=0.05),
     MLPRegressor(solver="lbfgs", batchnorm=True),
     LinearSVMSoftmax(loss="softmax"),
     LinearSVMSoftmax(loss="crammer_singer", average=True),
@@ -212,7 +212,8 @@ def test_sample_weight_is_routed_on_request(iris):
     weight = np.where(y == 2, 0.0, 1.0)
     with config_context(enable_metadata_routing=True):
         net = MLPClassifier(max_iter=50, random_state=0).set_fit_request(sample_weight=True)
-        pipeline = make_pipeline(StandardScaler(), net).fit(X, y, sample_weight=weight)
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        pipeline = make_pipeline(scaler, net).fit(X, y, sample_weight=weight)
     assert 2 not in pipeline.predict(X)
 
 
