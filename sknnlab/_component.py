@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import math
 import numbers
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, clone
 
 __all__ = ["Component", "PartsMixin", "check_real", "nearest", "resolve"]
@@ -39,7 +41,6 @@ def check_real(
     low_open: bool = False,
     high_open: bool = False,
     integer: bool = False,
-    value: Any = None,
 ) -> None:
     """Check that one numeric parameter of `part` lies in its range.
 
@@ -55,28 +56,27 @@ def check_real(
         Whether the bound itself is outside.
     integer : bool
         Whether only whole numbers are allowed.
-    value : object, default=None
-        Checked in place of the attribute, for an element of a list.
 
     Raises
     ------
     TypeError
         Not a number (or not a whole one).
     ValueError
-        Out of range, or NaN.
+        Out of range, NaN or infinite.
     """
-    value = getattr(part, name) if value is None else value
-    kind: type = numbers.Integral if integer else numbers.Real
+    value: Any = getattr(part, name)
+    kind: Any = numbers.Integral if integer else numbers.Real
     lower = "" if low is None else f"{'>' if low_open else '>='} {low:g}"
     upper = "" if high is None else f"{'<' if high_open else '<='} {high:g}"
     allowed = " and ".join(bound for bound in (lower, upper) if bound)
     noun = "an integer" if integer else "a number"
     text = f"{name} of {type(part).__name__} must be {noun}{' ' + allowed if allowed else ''}"
-    if isinstance(value, bool) or not isinstance(value, kind):
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, kind):
         raise TypeError(f"{text}, got {value!r}.")
-    too_low = low is not None and (value <= low if low_open else value < low)
-    too_high = high is not None and (value >= high if high_open else value > high)
-    if too_low or too_high or value != value:
+    number = float(value)
+    too_low = low is not None and (number <= low if low_open else number < low)
+    too_high = high is not None and (number >= high if high_open else number > high)
+    if too_low or too_high or not math.isfinite(number):
         raise ValueError(f"{text}, got {value!r}.")
 
 

@@ -6,6 +6,7 @@ Everything here works on plain arrays and knows nothing of layers or estimators.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import expit, log_softmax
@@ -74,6 +75,13 @@ def _log_logistic(raw: np.ndarray) -> np.ndarray:
     return np.log(logistic(raw))
 
 
+Link = Callable[[np.ndarray], np.ndarray]
+
 # From raw predictions to what the user sees, and to its logarithm.
-LINKS = {"identity": _identity, "exp": np.exp, "logistic": logistic, "softmax": softmax}
-LOG_LINKS = {"logistic": _log_logistic, "softmax": _log_softmax}
+LINKS: dict[str, Link] = {
+    "identity": _identity,
+    "exp": np.exp,
+    "logistic": logistic,
+    "softmax": softmax,
+}
+LOG_LINKS: dict[str, Link] = {"logistic": _log_logistic, "softmax": _log_softmax}

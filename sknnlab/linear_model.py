@@ -29,8 +29,9 @@ learning_rate : str or Schedule, default="constant"
     ("linear", "cosine") comes closest to the optimum."""
 
 
-@documented("coefs_", "intercepts_", alpha=ALPHA, learning_rate_init=RATE,
-            learning_rate=LEARNING_RATE)
+@documented(
+    "coefs_", "intercepts_", alpha=ALPHA, learning_rate_init=RATE, learning_rate=LEARNING_RATE
+)
 class LinearSVMSoftmax(NetworkClassifier):
     r"""Linear classifier: multiclass SVM or softmax, with mini-batches.
 

@@ -49,7 +49,6 @@ Array = np.ndarray
 Weight = float | np.ndarray
 Fill = Callable[[], None]
 SAFE_SCORE = 60.0  # exp of +-60, and sums of it, are normal numbers in float32 too
-_LINKS: Mapping[str, Any] = LINKS
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # scikit-learn clips probabilities at the dtype's eps, which caps the log loss
 _LOG_CAP = {dtype: -math.log(np.finfo(dtype).eps) for dtype in _FLOATS}
@@ -78,7 +77,7 @@ class Loss(Component, ABC):
 
     def inverse_link(self, raw: Array) -> Array:
         """Return what the user sees for raw predictions of shape (n, k)."""
-        return _LINKS[self.link](raw)
+        return LINKS[self.link](raw)
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError for targets outside the loss's domain."""
@@ -432,23 +431,20 @@ class BinarySquaredHinge(_BinaryMargin):
 
 
 class BinarySquaredError(_Elementwise):
-    r"""Column-wise `ClassifierSquaredError`: :math:`L = (p - y)^2`, p = sigmoid(s).
-
-    Half the sum over both classes of a column, as the softmax of (0, s) gives it.
-    """
+    r"""Column-wise `ClassifierSquaredError`: :math:`L = (p - y)^2 / 2`, p = sigmoid(s)."""
 
     link = "logistic"
     soft_targets = True
 
     def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        # loss = (p - y)^2, grad = 2 (p - y) p (1 - p)
+        # loss = (p - y)^2 / 2, grad = (p - y) p (1 - p)
         _sigmoid(raw, work)
         np.subtract(work, y, grad)
         np.multiply(grad, grad, loss)
+        loss *= 0.5
         grad *= work
         np.subtract(1, work, work)
         grad *= work
-        grad *= 2
 
 
 class BinaryFocal(_Focusing, _Elementwise):
@@ -924,10 +920,9 @@ class Poisson(_Elementwise):
 
     def check_targets(self, y: Array) -> None:
         """Raise ValueError for targets outside the loss's domain."""
-        if not (y >= 0).all() or not y.sum() > 0:
+        if not (y >= 0).all():
             raise ValueError(
-                "The Poisson loss needs targets y >= 0 with a positive sum, got a minimum of "
-                f"{y.min():g} and a sum of {y.sum():g}."
+                f"The Poisson loss needs targets y >= 0, got a minimum of {y.min():g}."
             )
 
     def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:

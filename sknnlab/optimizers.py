@@ -748,7 +748,11 @@ class Nadam(Optimizer):
     slots = ("m", "v")
 
     def __init__(
-        self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8, momentum_decay: float = 0.004,
+        self,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        momentum_decay: float = 0.004,
     ):
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -917,7 +921,11 @@ class AdamW(Optimizer):
     slots = ("m", "v")
 
     def __init__(
-        self, weight_decay: float = 0.01, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8,
+        self,
+        weight_decay: float = 0.01,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
     ):
         self.weight_decay = weight_decay
         self.beta_1 = beta_1

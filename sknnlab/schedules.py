@@ -410,7 +410,13 @@ class OneCycle(Schedule):
     finite = True
     moves_within_epochs = True
 
-    def __init__(self, pct_start: float = 0.3, div_factor: float = 25.0, final_div_factor: float = 1e4, warmup: float = 0):
+    def __init__(
+        self,
+        pct_start: float = 0.3,
+        div_factor: float = 25.0,
+        final_div_factor: float = 1e4,
+        warmup: float = 0,
+    ):
         self.pct_start = pct_start
         self.div_factor = div_factor
         self.final_div_factor = final_div_factor

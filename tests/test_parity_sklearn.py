@@ -61,7 +61,9 @@ def fit(models, *args, **keywords):
 
 
 def assert_same(theirs, ours, X, atol=1e-10):
-    for a, b in zip(theirs.coefs_ + theirs.intercepts_, ours.coefs_ + ours.intercepts_, strict=True):
+    for a, b in zip(
+        theirs.coefs_ + theirs.intercepts_, ours.coefs_ + ours.intercepts_, strict=True
+    ):
         assert_allclose(b, a, rtol=0, atol=atol)
     assert_allclose(ours.loss_curve_, theirs.loss_curve_, rtol=0, atol=atol)
     assert_allclose(ours.loss_, theirs.loss_, rtol=0, atol=atol)

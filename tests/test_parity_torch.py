@@ -23,9 +23,7 @@ CLASSIFIER = {
     "log_loss": F.cross_entropy,
     "hinge": lambda raw, y: raw.shape[1] * F.multi_margin_loss(raw, y),
     "squared_hinge": lambda raw, y: raw.shape[1] * F.multi_margin_loss(raw, y, p=2),
-    "squared_error": lambda raw, y: (
-        0.5 * (raw.softmax(1) - F.one_hot(y, 3)).square().sum(1).mean()
-    ),
+    "squared_error": lambda raw, y: 0.5 * (raw.softmax(1) - F.one_hot(y, 3)).square().sum(1).mean(),
 }
 REGRESSOR = {
     "squared_error": lambda raw, y: 0.5 * (raw - y).square().sum(1).mean(),
@@ -102,7 +100,9 @@ def train(params, X, y, loss, activation, make_optimizer):
 
 def assert_same(estimator, X, y, loss, activation, optimizer, targets=None, curve=True):
     params = start(estimator, X, y)
-    theirs, losses = train(params, X, y if targets is None else targets, loss, activation, optimizer)
+    theirs, losses = train(
+        params, X, y if targets is None else targets, loss, activation, optimizer
+    )
     estimator.fit(X, y)
     ours = [array for layer in estimator.layers_ for array in (layer.W, layer.b)]
     for a, b in zip(ours, theirs, strict=True):

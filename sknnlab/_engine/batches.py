@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from sknnlab._engine.layers import Batch, SparseRows
+from sknnlab._engine.layers import Batch, Op, SparseRows
 from sknnlab._engine.network import Network
 from sknnlab._numerics import aligned_empty
 from sknnlab.losses import Loss
@@ -124,7 +124,7 @@ class Step:
             if not data.sparse:
                 self._x = aligned_empty((n_samples, data.X.shape[1]), dtype)
         batch = Batch(n_samples, dtype, self._weights, not self._weighted, rng)
-        self._ops = []
+        self._ops: list[Op] = []
         buffer = self._x
         for layer, grads in zip(network.layers, network.views(grad), strict=True):
             op = layer.bind(buffer, grads, batch, first=not self._ops)

@@ -20,8 +20,8 @@ from sknnlab.normalization import BatchNorm
 
 __all__ = [
     "Activate",
-    "BatchNormLayer",
     "Batch",
+    "BatchNormLayer",
     "Dense",
     "Dropout",
     "Layer",
@@ -444,7 +444,7 @@ class _DropoutOp(Op):
         self._scale = np.array(levels / (levels - bound), batch.dtype)
 
     def forward(self) -> None:
-        bits = self._raw(self._n_words).view(self._bits)[: self._x.size]
+        bits: np.ndarray = self._raw(self._n_words).view(self._bits)[: self._x.size]
         np.greater_equal(bits.reshape(self._x.shape), self._bound, self._kept)
         np.multiply(self._kept, self._scale, self._factor)
         np.multiply(self._x, self._factor, self.out)

@@ -17,7 +17,6 @@ from sknnlab._engine.layers import (
     Dense,
     Dropout,
     Layer,
-    MaxoutLayer,
     PReLULayer,
     Views,
     activation_layer,
@@ -109,11 +108,11 @@ class Network:
         rng: np.random.RandomState,
     ) -> None:
         """Draw W, then b, layer by layer; an untrained b is drawn and set to zero."""
-        for layer, activation in zip(self.dense, activations, strict=True):
-            fan_in, fan_out = layer.shapes["W"]
-            layer.W[...] = initializer.weights(rng, fan_in, fan_out, activation)
+        for dense, activation in zip(self.dense, activations, strict=True):
+            fan_in, fan_out = dense.shapes["W"]
+            dense.W[...] = initializer.weights(rng, fan_in, fan_out, activation)
             b = initializer.biases(rng, fan_in, fan_out, activation)
-            layer.b[...] = b if layer.trained_bias else 0
+            dense.b[...] = b if dense.trained_bias else 0
         for layer in self.layers:
             if isinstance(layer, BatchNormLayer):
                 layer.gamma[...] = 1

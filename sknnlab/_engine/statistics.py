@@ -7,7 +7,7 @@ import numpy as np
 from sknnlab._engine.batches import Data
 from sknnlab._engine.layers import BatchNormLayer
 from sknnlab._engine.network import Network
-from sknnlab._engine.prediction import ROWS, fold, hidden
+from sknnlab._engine.prediction import ROWS, Stage, fold, hidden
 
 __all__ = ["set_population_statistics"]
 
@@ -32,9 +32,11 @@ def set_population_statistics(network: Network, data: Data) -> None:
     network.refresh()
 
 
-def _weighted_sum(stages, data: Data, weights: np.ndarray, centre, power: int) -> np.ndarray:
+def _weighted_sum(
+    stages: list[Stage], data: Data, weights: np.ndarray, centre: float | np.ndarray, power: int
+) -> np.ndarray:
     """Return ``sum_i w_i (z_i - centre)^power`` in float64, a chunk of rows at a time."""
-    total = 0.0
+    total: float | np.ndarray = 0.0
     for start in range(0, len(data), ROWS):
         rows = slice(start, start + ROWS)
         z = hidden(stages, data.X[rows]).astype(np.float64)

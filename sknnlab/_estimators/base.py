@@ -91,6 +91,8 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
 
     __metadata_request__fit = {"X_val": True, "y_val": True}
 
+    n_outputs_: int
+
     # whether the penalty is divided by the batch's sum of weights
     _per_batch_penalty = True
 
@@ -304,9 +306,7 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
             return rows, self._validation(X_val, held_out, loss)
         if not self.early_stopping or isinstance(configuration.optimizer, LBFGS):
             return rows, None
-        rows, val = split_rows(
-            X.shape[0], targets.strata, self.validation_fraction, random_state
-        )
+        rows, val = split_rows(X.shape[0], targets.strata, self.validation_fraction, random_state)
         weights = targets.sample_weight
         if weights is not None and not (weights[rows].any() and weights[val].any()):
             raise ValueError(
@@ -323,9 +323,7 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
 
     def _read_validation(self, X_val: Any, y_val: Any, dtype: np.dtype) -> tuple[Any, Any]:
         """Return the user's validation rows, checked against the training rows."""
-        X_val = validate_data(
-            self, X_val, reset=False, accept_sparse=("csr", "csc"), dtype=dtype
-        )
+        X_val = validate_data(self, X_val, reset=False, accept_sparse=("csr", "csc"), dtype=dtype)
         check_consistent_length(X_val, y_val)
         if scipy.sparse.issparse(X_val):
             X_val = X_val.tocsr()
@@ -355,7 +353,7 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         """
         check_is_fitted(self)
         for name in TRAINING_STATE:
-            vars(self).pop(name, None)
+            self.__dict__.pop(name, None)
         return self
 
     # -- prediction -----------------------------------------------------------------
@@ -430,5 +428,3 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
                 stacklevel=2,
             )
         super().__setstate__(state)
-
-

@@ -156,7 +156,7 @@ def _dropouts(given: Any, n_hidden: int) -> list[float]:
             continue
         if isinstance(probability, bool) or not isinstance(probability, numbers.Real):
             raise TypeError(f"dropout must be a probability or a list of them, got {given!r}.")
-        if not 0 <= probability < 1:
+        if not 0 <= float(probability) < 1:
             raise ValueError(f"dropout must be >= 0 and < 1, got {given!r}.")
     return [float(probability) for probability in listed]
 
@@ -213,10 +213,12 @@ def _schedule(estimator: Any) -> Schedule:
     schedule = resolve(estimator.learning_rate, SCHEDULES, "learning_rate", Schedule)
     if estimator.learning_rate == "invscaling":
         schedule = InvScaling(power_t=_get(estimator, "power_t"))
-    named = isinstance(estimator.learning_rate, str)
-    if named and estimator.learning_rate in ("invscaling", "adaptive"):
-        if estimator.optimizer is None and _get(estimator, "solver") != "sgd":
-            return Constant()
+    theirs = isinstance(estimator.learning_rate, str) and estimator.learning_rate in (
+        "invscaling",
+        "adaptive",
+    )
+    if theirs and estimator.optimizer is None and estimator.solver != "sgd":
+        return Constant()
     return schedule
 
 

@@ -221,9 +221,9 @@ def documented(*without: str, **instead: str) -> Callable[[Kind], Kind]:
         signature = inspect.signature(kind.__init__).parameters  # type: ignore[misc]
         texts = {**PARAMETERS, **instead}
         parameters = [
-            texts[name].replace("{default!r}", repr(one.default)).replace(
-                "{default}", str(one.default)
-            )
+            texts[name]
+            .replace("{default!r}", repr(one.default))
+            .replace("{default}", str(one.default))
             for name, one in signature.items()
             if name != "self"
         ]

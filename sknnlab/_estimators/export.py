@@ -23,7 +23,7 @@ from sknnlab.losses import (
 
 __all__ = ["to_sklearn"]
 
-ACTIVATION_NAMES: dict[type[Activation], str] = {
+ACTIVATION_NAMES: dict[type[Activation] | None, str] = {
     Identity: "identity",
     Logistic: "logistic",
     ReLU: "relu",
@@ -51,8 +51,16 @@ SHARED = (
     "max_fun",
     "solver",
 )
-FITTED = ("loss_", "loss_curve_", "best_loss_", "validation_scores_", "best_validation_score_")
-FITTED += ("n_iter_", "t_", "feature_names_in_")
+FITTED = (
+    "loss_",
+    "loss_curve_",
+    "best_loss_",
+    "validation_scores_",
+    "best_validation_score_",
+    "n_iter_",
+    "t_",
+    "feature_names_in_",
+)
 
 
 def to_sklearn(estimator: Any) -> Any:

@@ -137,7 +137,7 @@ class Run:
         interrupted = False
         with blas_threads(self.network.largest_product(self._batch_size())):
             if self.by_score and self.continued:
-                self._rank(training, self.validation.measure(training.evaluation_network())[1])
+                self._rank(training, self._measure(training)[1])
             try:
                 n_epochs = self._run_epochs(training)
             except KeyboardInterrupt:
@@ -219,12 +219,16 @@ class Run:
             )
         return self._n_done
 
+    def _measure(self, training: Training) -> tuple[float, float]:
+        """Return validation loss and score, NaN without validation rows."""
+        if self.validation is None:
+            return math.nan, math.nan
+        return self.validation.measure(training.evaluation_network())
+
     def _after(self, training: Training, epoch: Epoch) -> bool:
         """Record an epoch and return whether it was the last."""
         stopping = self.stopping
-        measured = (math.nan, math.nan)
-        if self.validation is not None:
-            measured = self.validation.measure(training.evaluation_network())
+        measured = self._measure(training)
         self._record(epoch, measured)
         if self.by_score:
             self.scores.append(measured[1])
@@ -342,4 +346,3 @@ class Run:
         estimator.loss_ = float(result.fun)
         estimator.best_loss_ = float(result.fun)
         estimator.validation_scores_ = estimator.best_validation_score_ = None
-

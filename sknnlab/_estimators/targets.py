@@ -9,7 +9,7 @@ import scipy.sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["Labels", "classification_targets", "one_hot", "regression_targets"]
+__all__ = ["Labels", "classification_targets"]
 
 
 class Labels:
@@ -43,7 +43,7 @@ class Labels:
         """Columns of raw prediction."""
         return 1 if self.kind == "binary" else len(self.classes)
 
-    def codes(self, y: np.ndarray) -> np.ndarray:
+    def codes(self, y: Any) -> np.ndarray:
         """Return the class numbers of y, or y itself as indicators for multilabel.
 
         Raises
@@ -105,17 +105,3 @@ def classification_targets(y: Any) -> Any:
     if is_multilabel(y):
         return y
     return column_or_1d(y, warn=True)
-
-
-def regression_targets(y: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return y as a matrix in the network's dtype, warning of a column vector."""
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = column_or_1d(y, warn=True)
-    return np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
-
-
-def one_hot(codes: np.ndarray, n_classes: int, dtype: np.dtype) -> np.ndarray:
-    """Return class codes as rows of probabilities."""
-    rows = np.zeros((len(codes), n_classes), dtype)
-    rows[np.arange(len(codes)), codes] = 1
-    return rows
