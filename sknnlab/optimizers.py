@@ -102,11 +102,10 @@ class Optimizer(Component):
         n_penalized : int
             How many of the first are penalized.
         """
-        kept = getattr(self, "slots_", {})
-        if set(kept) != set(self.slots) or any(s.size != params.size for s in kept.values()):
+        kept = getattr(self, "slots_", None)
+        if kept is None or any(slot.size != params.size for slot in kept.values()):
             self.slots_ = {name: aligned_zeros(params.size, params.dtype) for name in self.slots}
-            self.n_steps_ = 0
-        elif not hasattr(self, "n_steps_"):
+            self.scalars_: dict[str, tuple[int, float]] = {}
             self.n_steps_ = 0
         size = min(self._chunk_size, params.size)
         scratch = [aligned_empty(size, params.dtype) for _ in range(2)]
@@ -133,7 +132,7 @@ class Optimizer(Component):
         """Take over a copy of the state of another optimizer of the same kind."""
         if type(other) is type(self) and hasattr(other, "slots_"):
             self.slots_ = {name: slot.copy() for name, slot in other.slots_.items()}
-            self.n_steps_ = other.n_steps_
+            self.n_steps_, self.scalars_ = other.n_steps_, dict(other.scalars_)
 
     def step(
         self, rate: float, l2: float = 0.0, l1: float = 0.0, clip_norm: float | None = None
@@ -243,7 +242,21 @@ class SGD(Optimizer):
         np.subtract(chunk.params, chunk.work, chunk.params)
 
 
-class Momentum(Optimizer):
+class _Velocity(Optimizer):
+    """Abstract optimizer that steps along a velocity, the rate inside it."""
+
+    momentum: float
+
+    def _reach(self, rate: float, t: int) -> float:
+        """Return what the velocity is to a steady gradient: sum_k momentum^k rate_(t-k)."""
+        last, reach = self.scalars_.get("reach", (0, 0.0))
+        if last != t:
+            reach = self.momentum * reach + rate
+            self.scalars_["reach"] = (t, reach)
+        return reach
+
+
+class Momentum(_Velocity):
     r"""Gradient descent with momentum, the rate inside the velocity as in scikit-learn.
 
     .. math:: v \leftarrow \mu v - \eta g, \quad p \leftarrow p + v
@@ -285,10 +298,10 @@ class Momentum(Optimizer):
         np.add(chunk.params, v, chunk.params)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        out.fill(rate / max(1 - self.momentum, 1e-12))
+        out.fill(self._reach(rate, t))
 
 
-class Nesterov(Optimizer):
+class Nesterov(_Velocity):
     r"""Nesterov's momentum, in scikit-learn's form.
 
     .. math:: v \leftarrow \mu v - \eta g, \quad p \leftarrow p + \mu v - \eta g
@@ -333,7 +346,7 @@ class Nesterov(Optimizer):
         np.add(chunk.params, chunk.work, chunk.params)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        out.fill(rate / max(1 - self.momentum, 1e-12))
+        out.fill(self.momentum * self._reach(rate, t) + rate)
 
 
 class Adagrad(Optimizer):
@@ -796,12 +809,10 @@ class Nadam(Optimizer):
 
     def _product(self, t: int) -> float:
         """Return the product of mu up to step `t`, remembering the last."""
-        last, product = getattr(self, "_last_product", (0, 1.0))
-        if last > t:
-            last, product = 0, 1.0
-        for i in range(last + 1, t + 1):
-            product *= self._mu(i)
-        self._last_product = (t, product)
+        last, product = self.scalars_.get("product", (0, 1.0))
+        if last != t:
+            product *= self._mu(t)
+            self.scalars_["product"] = (t, product)
         return product
 
 

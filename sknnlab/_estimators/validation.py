@@ -27,8 +27,7 @@ class Validation:
         Validation rows as the engine sees them, without weights.
     y : ndarray
         Their targets as the user gave them.
-    score_weight, loss_weight : ndarray of shape (n_samples,) or None
-        Weights for the score and for the loss.
+    sample_weight : ndarray of shape (n_samples,) or None
     loss : Loss
     metric : callable
         ``metric(y, y_pred, sample_weight=)``, the estimator's own score.
@@ -63,7 +62,7 @@ class Validation:
                 return float("nan"), float("nan")
             y = self._data.y
             loss = self._loss.value_and_gradient(y, raw, self._loss_weights, np.empty_like(raw))
-        return float(loss), self._score(network, raw, loss)
+            return float(loss), self._score(network, raw, loss)
 
     def _score(self, network: Network, raw: np.ndarray, loss: float) -> float:
         if self._scoring == "loss":
