@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -40,7 +41,8 @@ __all__ = [
 FLUSH_EVERY = 256  # steps between two looks for denormal numbers, which slow every pass
 
 
-class Chunk(NamedTuple):
+@dataclass(slots=True)
+class Chunk:
     """Views of one piece of the flat vectors.
 
     Attributes
