@@ -14,13 +14,22 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 
 from sknnlab import MLPClassifier
+from sknnlab.augmentation import GaussianNoise
 
 
 def main() -> None:
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
 
-    net = MLPClassifier(learning_rate="linear", max_iter=40, batch_size=64, random_state=0)
+    net = MLPClassifier(
+        hidden_layer_sizes=(256,),
+        dropout=0.3,
+        augmentation=GaussianNoise(scale=0.3),
+        learning_rate="linear",
+        max_iter=40,
+        batch_size=32,
+        random_state=0,
+    )
     grid = {
         "mlpclassifier__loss": ["log_loss", "hinge"],
         "mlpclassifier__activation": ["relu", "tanh"],
