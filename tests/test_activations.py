@@ -1,0 +1,153 @@
+"""Activations: one oracle for every derivative, declared gains measured."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.integrate import quad
+
+from sknnlab.activations import (
+    ACTIVATIONS,
+    ELU,
+    GELU,
+    LayerActivation,
+    LeakyReLU,
+    Logistic,
+    Maxout,
+    PReLU,
+    Tanh,
+)
+
+ELEMENTWISE = {n: kind for n, kind in ACTIVATIONS.items() if not issubclass(kind, LayerActivation)}
+PARTS = [*(kind() for kind in ELEMENTWISE.values())]
+PARTS += [GELU(approximate="none"), LeakyReLU(0.3), ELU(0.5), ELU(2.0)]
+# whose gain is a convention of the field (torch.nn.init), not the scale of a normal signal
+CONVENTIONS = {"logistic", "sigmoid", "tanh", "selu"}
+KINKS = np.array([0.0, -3.0, 3.0])
+
+every = pytest.mark.parametrize("part", PARTS, ids=str)
+
+
+def forward(part, z):
+    """Return f(z) out of place."""
+    out = np.full_like(z, np.nan)
+    part.forward(z.copy(), out)
+    return out
+
+
+def derivative(part, z):
+    """Return f'(z) as backward computes it."""
+    delta = np.ones_like(z)
+    part.backward(delta, z.copy(), forward(part, z), np.empty(z.shape, part.work_dtype or z.dtype))
+    return delta
+
+
+@pytest.fixture
+def z(rng):
+    z = rng.normal(size=(80, 13)) * 3
+    z[np.abs(z[..., None] - KINKS).min(axis=-1) < 1e-3] = 0.5
+    return z
+
+
+@every
+def test_backward_is_the_derivative(part, z):
+    h = 1e-6
+    slope = (forward(part, z + h) - forward(part, z - h)) / (2 * h)
+    assert_allclose(derivative(part, z), slope, atol=1e-8)
+
+
+@every
+def test_backward_multiplies_delta(part, z, rng):
+    delta = rng.normal(size=z.shape)
+    expected = delta * derivative(part, z)
+    work = np.empty(z.shape, part.work_dtype or z.dtype)
+    part.backward(delta, z.copy(), forward(part, z), work)
+    assert_allclose(delta, expected, atol=1e-14)
+
+
+@every
+def test_in_place_unless_the_derivative_needs_the_input(part, z):
+    before, out = z.copy(), np.empty_like(z)
+    part.forward(z, out)
+    assert_array_equal(z, before)
+    if not part.uses_input:
+        part.forward(z, z)
+        assert_array_equal(z, out)
+
+
+@every
+def test_single_precision_stays_and_agrees(part, z):
+    single = z.astype(np.float32)
+    a, slope = forward(part, single), derivative(part, single)
+    assert a.dtype == slope.dtype == np.float32
+    assert_allclose(a, forward(part, single.astype(float)), atol=2e-5, rtol=1e-5)
+    assert_allclose(slope, derivative(part, single.astype(float)), atol=2e-5, rtol=1e-5)
+
+
+@every
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_values_are_finite(part, dtype):
+    z = np.array([[-1e4, -100.0, -30.0, 0.0, 30.0, 100.0, 1e4]], dtype)
+    assert np.isfinite(forward(part, z)).all()
+    assert np.isfinite(derivative(part, z)).all()
+
+
+@pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - CONVENTIONS))
+def test_the_gain_keeps_the_scale_of_a_normal_signal(name):
+    part = ELEMENTWISE[name]()
+
+    def integrand(t):
+        density = np.exp(-t * t / 2) / np.sqrt(2 * np.pi)
+        return forward(part, np.array([[t]]))[0, 0] ** 2 * density
+
+    square = quad(integrand, -12, 12, points=KINKS, limit=200)[0]
+    assert part.gain == pytest.approx(1 / np.sqrt(square), rel=1e-3)
+
+
+def test_conventional_gains_are_those_of_the_field():
+    assert (Logistic().gain, Tanh().gain) == (1, pytest.approx(5 / 3))
+    assert ACTIVATIONS["selu"]().gain == 0.75
+    assert PReLU().gain == pytest.approx(np.sqrt(2 / (1 + 0.25**2)))
+
+
+@pytest.mark.parametrize("name", sorted(ELEMENTWISE))
+def test_values_and_slopes_are_those_of_torch(name, z):
+    torch = pytest.importorskip("torch")
+    F = torch.nn.functional
+    theirs = {
+        "identity": lambda t: t,
+        "logistic": torch.sigmoid,
+        "sigmoid": torch.sigmoid,
+        "gelu": lambda t: F.gelu(t, approximate="tanh"),
+        "swish": F.silu,
+        "hard_sigmoid": F.hardsigmoid,
+        "hard_swish": F.hardswish,
+    }
+    t = torch.tensor(z, requires_grad=True)
+    a = theirs.get(name, getattr(F, name, None))(t)
+    a.sum().backward()
+    assert_allclose(forward(ELEMENTWISE[name](), z), a.detach().numpy(), atol=1e-9)
+    assert_allclose(derivative(ELEMENTWISE[name](), z), t.grad.numpy(), atol=1e-9)
+
+
+def test_exact_gelu_is_that_of_torch(z):
+    torch = pytest.importorskip("torch")
+    exact = torch.nn.functional.gelu(torch.tensor(z)).numpy()
+    assert_allclose(forward(GELU(approximate="none"), z), exact, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [LeakyReLU(-1), ELU(0), GELU(approximate="yes"), Maxout(1), Maxout(2.5), PReLU(np.nan)],
+    ids=str,
+)
+def test_impossible_hyperparameters_raise(part):
+    with pytest.raises((ValueError, TypeError), match=type(part).__name__):
+        part.check_parameters()
+
+
+@pytest.mark.parametrize("kind", [Maxout, PReLU])
+def test_what_has_a_layer_of_its_own_says_so(kind, z):
+    with pytest.raises(NotImplementedError, match="layer of its own"):
+        kind().forward(z, z)
+    with pytest.raises(NotImplementedError, match="layer of its own"):
+        kind().backward(z, z, z, z)
