@@ -199,7 +199,18 @@ class Uniform(Initializer):
         return rng.uniform(-self.scale, self.scale, (fan_in, fan_out))
 
 
-class GlorotUniform(Initializer):
+class _Gained(Initializer):
+    """Abstract initializer with a gain of its own."""
+
+    def __init__(self, gain: float = 1.0):
+        self.gain = gain
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "gain", 0, low_open=True)
+
+
+class GlorotUniform(_Gained):
     r"""Uniform with variance :math:`g^2 \, 2 / (n_{in} + n_{out})`.
 
     Parameters
@@ -221,13 +232,6 @@ class GlorotUniform(Initializer):
     (4, 2)
     """
 
-    def __init__(self, gain: float = 1.0):
-        self.gain = gain
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "gain", 0, low_open=True)
-
     def weights(
         self, rng: np.random.RandomState, fan_in: int, fan_out: int, activation: Any
     ) -> np.ndarray:
@@ -235,7 +239,7 @@ class GlorotUniform(Initializer):
         return _uniform(rng, self.gain * math.sqrt(2 / (fan_in + fan_out)), fan_in, fan_out)
 
 
-class GlorotNormal(Initializer):
+class GlorotNormal(_Gained):
     r"""Normal with variance :math:`g^2 \, 2 / (n_{in} + n_{out})`.
 
     Parameters
@@ -256,13 +260,6 @@ class GlorotNormal(Initializer):
     >>> GlorotNormal().weights(np.random.RandomState(0), 4, 2, ReLU()).shape
     (4, 2)
     """
-
-    def __init__(self, gain: float = 1.0):
-        self.gain = gain
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "gain", 0, low_open=True)
 
     def weights(
         self, rng: np.random.RandomState, fan_in: int, fan_out: int, activation: Any
@@ -317,7 +314,7 @@ class HeNormal(Initializer):
         return _normal(rng, activation.gain / math.sqrt(fan_in), fan_in, fan_out)
 
 
-class LeCunUniform(Initializer):
+class LeCunUniform(_Gained):
     """Uniform with variance :math:`g^2 / n_{in}`.
 
     Parameters
@@ -338,13 +335,6 @@ class LeCunUniform(Initializer):
     (4, 2)
     """
 
-    def __init__(self, gain: float = 1.0):
-        self.gain = gain
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "gain", 0, low_open=True)
-
     def weights(
         self, rng: np.random.RandomState, fan_in: int, fan_out: int, activation: Any
     ) -> np.ndarray:
@@ -352,7 +342,7 @@ class LeCunUniform(Initializer):
         return _uniform(rng, self.gain / math.sqrt(fan_in), fan_in, fan_out)
 
 
-class LeCunNormal(Initializer):
+class LeCunNormal(_Gained):
     """Normal with variance :math:`g^2 / n_{in}`.
 
     Parameters
@@ -372,13 +362,6 @@ class LeCunNormal(Initializer):
     >>> LeCunNormal().weights(np.random.RandomState(0), 4, 2, ReLU()).shape
     (4, 2)
     """
-
-    def __init__(self, gain: float = 1.0):
-        self.gain = gain
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "gain", 0, low_open=True)
 
     def weights(
         self, rng: np.random.RandomState, fan_in: int, fan_out: int, activation: Any

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from sknnlab._estimators.classifier import NetworkClassifier, gives_probabilities
+from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.perceptron import trains_stepwise
 from sknnlab.initializers import INITIALIZERS
@@ -137,38 +137,6 @@ class LinearSVMSoftmax(NetworkClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> LinearSVMSoftmax:
-        """Train on rows and their classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or a matrix of 0 and 1 for multilabel targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; a weight of k equals k copies of the row.
-        X_val, y_val : like X and y, default=None
-            Validation rows: recorded in `history_`, and watched under early stopping.
-        sample_weight_val : array-like, default=None
-            Weights of the validation rows.
-
-        Returns
-        -------
-        self : LinearSVMSoftmax
-            The fitted estimator.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-
     @available_if(trains_stepwise)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
@@ -192,38 +160,6 @@ class LinearSVMSoftmax(NetworkClassifier):
             The fitted estimator.
         """
         return self._partial_fit(X, y, sample_weight, classes)
-
-    @available_if(gives_probabilities)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities of the classes, where the loss gives them.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Columns as in `classes_`; for multilabel each label's own probability.
-        """
-        return self._proba(X)
-
-    @available_if(gives_probabilities)
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of probabilities, finite however small these are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Columns as in `classes_`.
-        """
-        return self._log_proba(X)
 
     @property
     def coef_(self) -> np.ndarray:

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 from sklearn.utils.metaestimators import available_if
 
-from sknnlab._estimators.classifier import NetworkClassifier, gives_probabilities
+from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.export import to_sklearn
 from sknnlab._estimators.perceptron import PERCEPTRON_PARTS, Perceptron, trains_stepwise
@@ -138,38 +137,6 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         self.scoring = scoring
         self.dtype = dtype
 
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> MLPClassifier:
-        """Train on rows and their classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_labels)
-            Class labels, or a matrix of 0 and 1 for multilabel targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; a weight of k equals k copies of the row.
-        X_val, y_val : like X and y, default=None
-            Validation rows: recorded in `history_`, and watched under early stopping.
-        sample_weight_val : array-like, default=None
-            Weights of the validation rows.
-
-        Returns
-        -------
-        self : MLPClassifier
-            The fitted estimator.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
-
     @available_if(trains_stepwise)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
@@ -193,38 +160,6 @@ class MLPClassifier(Perceptron, NetworkClassifier):
             The fitted estimator.
         """
         return self._partial_fit(X, y, sample_weight, classes)
-
-    @available_if(gives_probabilities)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """Predict probabilities of the classes.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        proba : ndarray of shape (n_samples, n_classes)
-            Columns as in `classes_`; for multilabel each label's own probability.
-        """
-        return self._proba(X)
-
-    @available_if(gives_probabilities)
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Predict logarithms of probabilities, finite however small these are.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Rows.
-
-        Returns
-        -------
-        log_proba : ndarray of shape (n_samples, n_classes)
-            Columns as in `classes_`.
-        """
-        return self._log_proba(X)
 
     def to_sklearn(self) -> Any:
         """Return a fitted `sklearn.neural_network.MLPClassifier` that predicts the same.
@@ -356,38 +291,6 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         self.average = average
         self.scoring = scoring
         self.dtype = dtype
-
-    def fit(
-        self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
-        *,
-        X_val: Any = None,
-        y_val: Any = None,
-        sample_weight_val: Any = None,
-    ) -> MLPRegressor:
-        """Train on rows and their targets.
-
-        Parameters
-        ----------
-        X : {array-like, sparse matrix} of shape (n_samples, n_features)
-            Training rows.
-        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
-            Targets.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weights >= 0; a weight of k equals k copies of the row.
-        X_val, y_val : like X and y, default=None
-            Validation rows: recorded in `history_`, and watched under early stopping.
-        sample_weight_val : array-like, default=None
-            Weights of the validation rows.
-
-        Returns
-        -------
-        self : MLPRegressor
-            The fitted estimator.
-        """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
 
     @available_if(trains_stepwise)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:

@@ -247,7 +247,12 @@ class SGD(Optimizer):
 class _Velocity(Optimizer):
     """Abstract optimizer that steps along a velocity, the rate inside it."""
 
-    momentum: float
+    def __init__(self, momentum: float = 0.9):
+        self.momentum = momentum
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "momentum", 0, 1)
 
     def _reach(self, rate: float, t: int) -> float:
         """Return what the velocity is to a steady gradient: sum_k momentum^k rate_(t-k)."""
@@ -283,13 +288,6 @@ class Momentum(_Velocity):
 
     default_rate = 0.01
     slots = ("velocity",)
-
-    def __init__(self, momentum: float = 0.9):
-        self.momentum = momentum
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "momentum", 0, 1)
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         (v,) = chunk.slots
@@ -328,13 +326,6 @@ class Nesterov(_Velocity):
 
     default_rate = 0.01
     slots = ("velocity",)
-
-    def __init__(self, momentum: float = 0.9):
-        self.momentum = momentum
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "momentum", 0, 1)
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         (v,) = chunk.slots
@@ -533,7 +524,22 @@ class RMSProp(Optimizer):
         np.divide(rate, out, out)
 
 
-class Adam(Optimizer):
+class _TwoMoments(Optimizer):
+    """Abstract optimizer of Adam's family: moments of the gradient and of its square."""
+
+    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        check_real(self, "beta_1", 0, 1, high_open=True)
+        check_real(self, "beta_2", 0, 1, high_open=True)
+        check_real(self, "epsilon", 0, low_open=True)
+
+
+class Adam(_TwoMoments):
     r"""Adam, in scikit-learn's form: epsilon is added to the uncorrected root.
 
     .. math:: m \leftarrow \beta_1 m + (1 - \beta_1) g, \quad
@@ -566,17 +572,6 @@ class Adam(Optimizer):
 
     slots = ("m", "v")
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
-
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         p, g, work = chunk.params, chunk.grad, chunk.work
         m, v = chunk.slots
@@ -608,7 +603,7 @@ class Adam(Optimizer):
         return rate * correction / root, self.epsilon / root
 
 
-class AMSGrad(Optimizer):
+class AMSGrad(_TwoMoments):
     r"""Adam with the largest second moment so far, in PyTorch's form.
 
     .. math:: \hat v \leftarrow \max(\hat v, v), \quad p \leftarrow p - \frac{\eta}{1 - \beta_1^t}
@@ -637,17 +632,6 @@ class AMSGrad(Optimizer):
 
     slots = ("m", "v", "largest")
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
-
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work
         m, v, largest = chunk.slots
@@ -665,7 +649,7 @@ class AMSGrad(Optimizer):
         np.divide(rate, out, out)
 
 
-class Adamax(Optimizer):
+class Adamax(_TwoMoments):
     r"""Adam with the infinity norm, in PyTorch's form.
 
     .. math:: u \leftarrow \max(\beta_2 u, |g| + \epsilon), \quad
@@ -695,17 +679,6 @@ class Adamax(Optimizer):
 
     slots = ("m", "u")
 
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
-
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work
         m, u = chunk.slots
@@ -727,7 +700,7 @@ class Adamax(Optimizer):
         np.divide(rate, chunk.slots[1], out)
 
 
-class Nadam(Optimizer):
+class Nadam(_TwoMoments):
     r"""Adam with Nesterov's momentum, in PyTorch's form.
 
     .. math:: \mu_t = \beta_1 (1 - 0.96^{t \psi} / 2), \quad
@@ -769,16 +742,12 @@ class Nadam(Optimizer):
         epsilon: float = 1e-8,
         momentum_decay: float = 0.004,
     ):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+        super().__init__(beta_1, beta_2, epsilon)
         self.momentum_decay = momentum_decay
 
     def check_parameters(self) -> None:
         """Raise for a hyperparameter out of its range."""
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
+        super().check_parameters()
         check_real(self, "momentum_decay", 0)
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
@@ -818,7 +787,7 @@ class Nadam(Optimizer):
         return product
 
 
-class RAdam(Optimizer):
+class RAdam(_TwoMoments):
     r"""Rectified Adam, in PyTorch's form: momentum alone until the variance is known.
 
     With :math:`\rho_\infty = 2 / (1 - \beta_2) - 1` and
@@ -850,17 +819,6 @@ class RAdam(Optimizer):
     """
 
     slots = ("m", "v")
-
-    def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
-
-    def check_parameters(self) -> None:
-        """Raise for a hyperparameter out of its range."""
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work
@@ -899,7 +857,7 @@ class RAdam(Optimizer):
         return rate * rectification * math.sqrt(1 - decayed)
 
 
-class AdamW(Optimizer):
+class AdamW(_TwoMoments):
     r"""Adam with decoupled weight decay, in PyTorch's form.
 
     .. math:: p \leftarrow (1 - \eta \lambda) p - \frac{\eta}{1 - \beta_1^t}
@@ -940,17 +898,13 @@ class AdamW(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-8,
     ):
+        super().__init__(beta_1, beta_2, epsilon)
         self.weight_decay = weight_decay
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
 
     def check_parameters(self) -> None:
         """Raise for a hyperparameter out of its range."""
+        super().check_parameters()
         check_real(self, "weight_decay", 0)
-        check_real(self, "beta_1", 0, 1, high_open=True)
-        check_real(self, "beta_2", 0, 1, high_open=True)
-        check_real(self, "epsilon", 0, low_open=True)
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work

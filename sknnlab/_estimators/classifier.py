@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
+from sklearn.utils.metaestimators import available_if
 
 from sknnlab._component import resolve
 from sknnlab._estimators.base import NeuralNetwork, Targets
@@ -87,6 +88,38 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
     def _decode(self, raw: np.ndarray) -> np.ndarray:
         return self._labels.decode(raw)
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train on rows and their classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_labels)
+            Class labels, or a matrix of 0 and 1 for multilabel targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; a weight of k equals k copies of the row.
+        X_val, y_val : like X and y, default=None
+            Validation rows: recorded in `history_`, and watched under early stopping.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
     def predict(self, X: Any) -> np.ndarray:
         """Predict classes.
 
@@ -118,8 +151,20 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         raw = self._raw(X)
         return raw.ravel() if self._labels.kind == "binary" else raw
 
-    def _proba(self, X: Any) -> np.ndarray:
-        """Return probabilities of shape (n_samples, n_classes)."""
+    @available_if(gives_probabilities)
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Predict probabilities of the classes.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        proba : ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`; for multilabel each label's own probability.
+        """
         raw = self._raw(X)
         if self._labels.kind != "binary":
             return self._loss.inverse_link(raw)
@@ -128,8 +173,20 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         # each from its own side, so that neither rounds to 0 or 1
         return np.hstack([self._loss.inverse_link(-raw), self._loss.inverse_link(raw)])
 
-    def _log_proba(self, X: Any) -> np.ndarray:
-        """Return logarithms of probabilities, computed from raw scores."""
+    @available_if(gives_probabilities)
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Predict logarithms of probabilities, finite however small these are.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        log_proba : ndarray of shape (n_samples, n_classes)
+            Columns as in `classes_`.
+        """
         raw = self._raw(X)
         log_link = LOG_LINKS[self._loss.link]
         if self._labels.kind != "binary":

@@ -52,6 +52,38 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
         y_pred = self._loss.inverse_link(raw)
         return y_pred.ravel() if self.n_outputs_ == 1 else y_pred
 
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        *,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Any:
+        """Train on rows and their targets.
+
+        Parameters
+        ----------
+        X : {array-like, sparse matrix} of shape (n_samples, n_features)
+            Training rows.
+        y : array-like of shape (n_samples,) or (n_samples, n_outputs)
+            Targets.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights >= 0; a weight of k equals k copies of the row.
+        X_val, y_val : like X and y, default=None
+            Validation rows: recorded in `history_`, and watched under early stopping.
+        sample_weight_val : array-like, default=None
+            Weights of the validation rows.
+
+        Returns
+        -------
+        self : object
+            The fitted estimator.
+        """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val))
+
     def predict(self, X: Any) -> np.ndarray:
         """Predict targets.
 
