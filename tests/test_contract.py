@@ -68,6 +68,7 @@ def test_common_checks_of_the_defaults(estimator, check):
     run(check, estimator)
 
 
+@pytest.mark.slow
 @parametrize_with_checks(CONFIGURATIONS)
 def test_common_checks_of_further_configurations(estimator, check):
     run(check, estimator)
