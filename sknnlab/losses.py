@@ -153,14 +153,15 @@ class _Elementwise(_Bound):
     ) -> Callable[[], float]:
         """Return a function that evaluates the loss on these buffers; see `Loss`."""
         loss, work = (aligned_empty(raw.shape, raw.dtype) for _ in range(2))
+        rows, ones = aligned_empty(len(raw), raw.dtype), np.ones(raw.shape[1], raw.dtype)
         column = 1 / len(raw) if uniform else weights[:, None]
         elementwise = self._elementwise
 
         def evaluate() -> float:
             elementwise(y, raw, loss, out, work)
             np.multiply(out, column, out)
-            np.multiply(loss, column, loss)
-            return float(loss.sum())
+            loss.dot(ones, rows)
+            return float(rows.dot(weights))
 
         return evaluate
 
@@ -185,8 +186,7 @@ class _Rowwise(_Bound):
 
         def evaluate() -> float:
             fill()
-            np.multiply(rows, weight, rows)
-            return float(rows.sum())
+            return float(rows.dot(weights))
 
         return evaluate
 
@@ -283,10 +283,11 @@ def _bind_exponentials(raw: Array, out: Array) -> tuple[Fill, Array, Array]:
     row costs more than all else.
     """
     sums, shift = (np.zeros(len(raw), raw.dtype) for _ in range(2))
-    shift_column, ones = shift[:, None], np.ones_like(raw[0])
+    shift_column, ones, flat = shift[:, None], np.ones_like(raw[0]), _flat(raw)
+    largest, smallest = np.maximum.reduce, np.minimum.reduce
 
     def fill() -> None:
-        if raw.max() < SAFE_SCORE and raw.min() > -SAFE_SCORE:
+        if largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE:
             shift.fill(0)
             np.exp(raw, out)
         else:

@@ -55,8 +55,8 @@ class Chunk:
         Scratch of the same length.
     mask : ndarray of bool
         Scratch of the same length.
-    weights : bool
-        Whether these are penalized parameters (entries of W).
+    W : Chunk or None
+        The piece of it that is penalized (entries of W), if any.
     """
 
     params: np.ndarray
@@ -65,7 +65,13 @@ class Chunk:
     work: np.ndarray
     work2: np.ndarray
     mask: np.ndarray
-    weights: bool
+    W: Chunk | None = None
+
+    def first(self, n: int) -> Chunk:
+        """Return the chunk of the first `n` entries."""
+        slots = tuple(slot[:n] for slot in self.slots)
+        arrays = (self.work, self.work2, self.mask)
+        return Chunk(self.params[:n], self.grad[:n], slots, *(array[:n] for array in arrays))
 
 
 class Optimizer(Component):
@@ -112,23 +118,17 @@ class Optimizer(Component):
         size = min(self._chunk_size, params.size)
         scratch = [aligned_empty(size, params.dtype) for _ in range(2)]
         mask = aligned_empty(size, np.bool_)
-        edges = [
-            (start, min(start + size, stop), stop == n_penalized)
-            for first, stop in ((0, n_penalized), (n_penalized, params.size))
-            for start in range(first, stop, size)
-        ]
-        self._chunks = tuple(
-            Chunk(
-                params[start:stop],
-                grad[start:stop],
-                tuple(self.slots_[name][start:stop] for name in self.slots),
-                scratch[0][: stop - start],
-                scratch[1][: stop - start],
-                mask[: stop - start],
-                weights,
+        self._chunks = []
+        for start in range(0, params.size, size):
+            stop = min(start + size, params.size)
+            slots = tuple(self.slots_[name][start:stop] for name in self.slots)
+            work, work2 = (array[: stop - start] for array in scratch)
+            chunk = Chunk(
+                params[start:stop], grad[start:stop], slots, work, work2, mask[: stop - start]
             )
-            for start, stop, weights in edges
-        )
+            if start < n_penalized:
+                chunk.W = chunk.first(min(stop, n_penalized) - start)
+            self._chunks.append(chunk)
 
     def adopt(self, other: Any) -> None:
         """Take over a copy of the state of another optimizer of the same kind."""
@@ -164,15 +164,15 @@ class Optimizer(Component):
             penalty = self._clip(l2, clip_norm)
         add_l2 = l2 if clip_norm is None else 0.0
         for chunk in self._chunks:
-            if chunk.weights:
-                if add_l2:
-                    penalty += _add_l2(chunk, add_l2)
-                if l1:
-                    np.absolute(chunk.params, chunk.work)
-                    penalty += l1 * float(chunk.work.sum())
+            W = chunk.W
+            if W is not None and add_l2:
+                penalty += _add_l2(W, add_l2)
+            if W is not None and l1:
+                np.absolute(W.params, W.work)
+                penalty += l1 * float(W.work.sum())
             self._update(chunk, rate, t)
-            if l1 and chunk.weights:
-                self._shrink(chunk, rate, t, l1)
+            if W is not None and l1:
+                self._shrink(W, rate, t, l1)
         if t % FLUSH_EVERY == 0:
             self._flush()
         return penalty
@@ -181,8 +181,8 @@ class Optimizer(Component):
         """Add the L2 term, scale the gradient to the cap; return the penalty."""
         penalty = square = 0.0
         for chunk in self._chunks:
-            if l2 and chunk.weights:
-                penalty += _add_l2(chunk, l2)
+            if l2 and chunk.W is not None:
+                penalty += _add_l2(chunk.W, l2)
             square += float(chunk.grad.dot(chunk.grad))
         norm = math.sqrt(square)
         if norm > clip_norm:
@@ -909,8 +909,8 @@ class AdamW(_TwoMoments):
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work
         m, v = chunk.slots
-        if chunk.weights and self.weight_decay:
-            np.multiply(chunk.params, 1 - rate * self.weight_decay, chunk.params)
+        if chunk.W is not None and self.weight_decay:
+            np.multiply(chunk.W.params, 1 - rate * self.weight_decay, chunk.W.params)
         # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
         _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
         # p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + epsilon)
@@ -971,8 +971,8 @@ class Lion(Optimizer):
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         p, g, work = chunk.params, chunk.grad, chunk.work
         (m,) = chunk.slots
-        if chunk.weights and self.weight_decay:
-            np.multiply(p, 1 - rate * self.weight_decay, p)
+        if chunk.W is not None and self.weight_decay:
+            np.multiply(chunk.W.params, 1 - rate * self.weight_decay, chunk.W.params)
         # p -= rate sign(beta_1 m + (1 - beta_1) g)
         np.multiply(m, self.beta_1, work)
         np.multiply(g, 1 - self.beta_1, chunk.work2)
