@@ -276,8 +276,10 @@ def _bind_targets(
     return read_label, subtract_label
 
 
-def _bind_exponentials(raw: Array, out: Array) -> tuple[Fill, Array, Array]:
+def _bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Array, Array]:
     """Return a function that sets ``out = exp(raw - shift)``, with its row sums and shift.
+
+    It tells whether there was a shift.
 
     Scores that are safe as they are need no shift: over few columns, the maximum of each
     row costs more than all else.
@@ -286,15 +288,16 @@ def _bind_exponentials(raw: Array, out: Array) -> tuple[Fill, Array, Array]:
     shift_column, ones, flat = shift[:, None], np.ones_like(raw[0]), _flat(raw)
     largest, smallest = np.maximum.reduce, np.minimum.reduce
 
-    def fill() -> None:
-        if largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE:
-            shift.fill(0)
+    def fill() -> bool:
+        safe = bool(largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE)
+        if safe:
             np.exp(raw, out)
         else:
             raw.max(1, shift)
             np.subtract(raw, shift_column, out)
             np.exp(out, out)
         out.dot(ones, sums)
+        return not safe
 
     return fill, sums, shift
 
@@ -526,7 +529,7 @@ class LogLoss(_Smoothing, _Rowwise):
         cap = _LOG_CAP[raw.dtype] if y.ndim == 1 and not spread else math.inf
 
         def fill() -> None:
-            exponentials()
+            shifted = exponentials()
             # rows = log(sum exp(s - shift)) - (y'.s - shift)
             np.log(sums, rows)
             read()
@@ -535,7 +538,8 @@ class LogLoss(_Smoothing, _Rowwise):
                 raw.dot(ones, share)
                 np.multiply(share, spread, share)
                 np.add(score, share, score)
-            np.subtract(score, shift, score)
+            if shifted:
+                np.subtract(score, shift, score)
             np.subtract(rows, score, rows)
             np.minimum(rows, cap, out=rows)
             # out = weight (p - y')
@@ -746,7 +750,8 @@ class Focal(_Focusing, _Rowwise):
 
         def fill() -> None:
             locate()
-            exponentials()
+            if not exponentials():
+                shift.fill(0)
             # rows = -log p_y = log(sum exp(s - shift)) - (s_y - shift)
             flat_raw.take(index, 0, rows, "clip")
             np.subtract(shift, rows, rows)

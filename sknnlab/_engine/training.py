@@ -121,10 +121,11 @@ class Training:
         grad = aligned_zeros(network.params.size, network.dtype)
         optimizer.bind(network.params, grad, network.n_penalized)
         self.slices = batch_slices(len(order), batch_size, bool(network.batch_norms))
-        self._steps = {
+        steps = {
             size: Step(network, loss, data, size, grad, rng, augmentations)
             for size in {batch.stop - batch.start for batch in self.slices}
         }
+        self._steps = [steps[batch.stop - batch.start] for batch in self.slices]
 
     def epochs(
         self, n_epochs: int, first: int = 0, n_total: int | None = None, n_samples_seen: int = 0
@@ -152,11 +153,11 @@ class Training:
         self._shuffle()
         objective = loss = total = 0.0
         self.rate = self._rate_init * self.schedule(progress)
-        for i, batch in enumerate(self.slices):
-            if self.schedule.per_step:
+        moving = self.schedule.per_step
+        for i, (batch, step) in enumerate(zip(self.slices, self._steps, strict=True)):
+            if moving:
                 here = progress._replace(step=progress.step + i)
                 self.rate = self._rate_init * self.schedule(here)
-            step = self._steps[batch.stop - batch.start]
             value = step.run(self.order[batch])
             if not math.isfinite(value):
                 raise Diverged(progress.epoch + 1, i + 1, self.rate)
