@@ -69,9 +69,14 @@ class Chunk:
 
     def first(self, n: int) -> Chunk:
         """Return the chunk of the first `n` entries."""
-        slots = tuple(slot[:n] for slot in self.slots)
-        arrays = (self.work, self.work2, self.mask)
-        return Chunk(self.params[:n], self.grad[:n], slots, *(array[:n] for array in arrays))
+        return Chunk(
+            self.params[:n],
+            self.grad[:n],
+            tuple(slot[:n] for slot in self.slots),
+            self.work[:n],
+            self.work2[:n],
+            self.mask[:n],
+        )
 
 
 class Optimizer(Component):
