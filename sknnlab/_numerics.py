@@ -15,6 +15,7 @@ __all__ = [
     "CHUNK",
     "LINKS",
     "LOG_LINKS",
+    "ZERO",
     "aligned_empty",
     "aligned_zeros",
     "logistic",
@@ -24,6 +25,10 @@ __all__ = [
 
 ALIGNMENT = 64  # bytes: one cache line, and one AVX-512 register
 CHUNK = 32768  # elements: five float32 vectors of this length fit a 1 MiB cache
+
+
+# Zero as an array of no dimension: a ufunc takes it faster than a Python number.
+ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:

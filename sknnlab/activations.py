@@ -16,6 +16,7 @@ import numpy as np
 from scipy.special import erf
 
 from sknnlab._component import Component, check_real
+from sknnlab._numerics import ZERO
 
 __all__ = [
     "ACTIVATIONS",
@@ -202,11 +203,11 @@ class ReLU(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        np.maximum(z, 0, out=out)
+        np.maximum(z, ZERO[z.dtype], out=out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
-        np.greater(a, 0, work)
+        np.greater(a, ZERO[a.dtype], work)
         np.multiply(delta, work, delta)
 
 

@@ -46,7 +46,6 @@ __all__ = [
 ]
 
 Array = np.ndarray
-Weight = float | np.ndarray
 Fill = Callable[[], None]
 SAFE_SCORE = 60.0  # exp of +-60, and sums of it, are normal numbers in float32 too
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -154,7 +153,7 @@ class _Elementwise(_Bound):
         """Return a function that evaluates the loss on these buffers; see `Loss`."""
         loss, work = (aligned_empty(raw.shape, raw.dtype) for _ in range(2))
         rows, ones = aligned_empty(len(raw), raw.dtype), np.ones(raw.shape[1], raw.dtype)
-        column = 1 / len(raw) if uniform else weights[:, None]
+        column = _column(_weight(weights, uniform))
         elementwise = self._elementwise
 
         def evaluate() -> float:
@@ -170,10 +169,10 @@ class _Rowwise(_Bound):
     """A multiclass loss: one value a row, from all of the row's scores."""
 
     @abstractmethod
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         """Return a function that sets `rows` (unweighted, (n,)) and `out` (weighted).
 
-        `weight` is one number, or of shape (n,).
+        `weight` is one number (of shape ()), or of shape (n,).
         """
 
     def bind(
@@ -181,7 +180,7 @@ class _Rowwise(_Bound):
     ) -> Callable[[], float]:
         """Return a function that evaluates the loss on these buffers; see `Loss`."""
         rows = aligned_empty(len(raw), raw.dtype)
-        weight = 1 / len(raw) if uniform else weights
+        weight = _weight(weights, uniform)
         fill = self._bind_rows(y, raw, rows, out, weight)
 
         def evaluate() -> float:
@@ -221,9 +220,14 @@ class _Focusing(_Bound):
         self.gamma = gamma
 
 
-def _column(weight: Weight) -> Weight:
+def _weight(weights: Array, uniform: bool) -> Array:
+    """Return the weights, as one number (an array of no dimension) where they are equal."""
+    return np.array(1 / len(weights), weights.dtype) if uniform else weights
+
+
+def _column(weight: Array) -> Array:
     """Return the weight as something that multiplies rows."""
-    return weight if isinstance(weight, float) else weight[:, None]
+    return weight[:, None] if weight.ndim else weight
 
 
 def _flat(array: Array) -> Array:
@@ -245,7 +249,7 @@ def _bind_index(y: Array, n_classes: int) -> tuple[Fill, Array]:
 
 
 def _bind_targets(
-    y: Array, raw: Array, score: Array, out: Array, weight: Weight
+    y: Array, raw: Array, score: Array, out: Array, weight: Array
 ) -> tuple[Fill, Fill]:
     """Return what sets ``score = y.raw`` row by row, and what does ``out -= weight y``."""
     column, ones = _column(weight), np.ones_like(raw[0])
@@ -289,7 +293,9 @@ def _bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Arra
     largest, smallest = np.maximum.reduce, np.minimum.reduce
 
     def fill() -> bool:
-        safe = bool(largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE)
+        # a sum of squares below the square of the bound is the shorter proof
+        safe = flat.dot(flat) < SAFE_SCORE**2
+        safe = safe or (largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE)
         if safe:
             np.exp(raw, out)
         else:
@@ -297,7 +303,7 @@ def _bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Arra
             np.subtract(raw, shift_column, out)
             np.exp(out, out)
         out.dot(ones, sums)
-        return not safe
+        return not bool(safe)
 
     return fill, sums, shift
 
@@ -371,7 +377,7 @@ class _MulticlassMargin(_Margin, _Rowwise):
 
     _power: ClassVar[int]
 
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         work, label = aligned_empty(raw.shape, raw.dtype), np.empty_like(rows)
         label_column, ones, column = label[:, None], np.ones_like(raw[0]), _column(weight)
         locate, index = _bind_index(y, raw.shape[1])
@@ -520,13 +526,14 @@ class LogLoss(_Smoothing, _Rowwise):
     link = "softmax"
     _columns = BinaryLogLoss
 
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         exponentials, sums, shift = _bind_exponentials(raw, out)
         keep, spread = 1 - self.label_smoothing, self.label_smoothing / raw.shape[1]
         score, share, kept = (np.empty_like(rows) for _ in range(3))
         share_column, ones = share[:, None], np.ones_like(raw[0])
         read, subtract = _bind_targets(y, raw, score, out, kept if spread else weight)
-        cap = _LOG_CAP[raw.dtype] if y.ndim == 1 and not spread else math.inf
+        capped = y.ndim == 1 and not spread
+        cap = np.array(_LOG_CAP[raw.dtype] if capped else math.inf, raw.dtype)
 
         def fill() -> None:
             shifted = exponentials()
@@ -636,7 +643,7 @@ class CrammerSinger(_Margin, _Rowwise):
 
     _columns = BinaryHinge
 
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         rivals = np.zeros(len(raw), np.intp)
         locate, index = _bind_index(y, raw.shape[1])
         locate_rivals, rival_index = _bind_index(rivals, raw.shape[1])
@@ -688,11 +695,11 @@ class ClassifierSquaredError(_Rowwise):
     soft_targets = True
     _columns = BinarySquaredError
 
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         exponentials, sums, _ = _bind_exponentials(raw, out)
         error, work = (aligned_empty(raw.shape, raw.dtype) for _ in range(2))
         mean, ones, column = np.empty_like(rows), np.ones_like(raw[0]), _column(weight)
-        read, subtract = _bind_targets(y, raw, mean, error, 1.0)
+        read, subtract = _bind_targets(y, raw, mean, error, np.ones((), raw.dtype))
         sums_column, mean_column = sums[:, None], mean[:, None]
 
         def fill() -> None:
@@ -741,7 +748,7 @@ class Focal(_Focusing, _Rowwise):
     link = "softmax"
     _columns = BinaryFocal
 
-    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Weight) -> Fill:
+    def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         exponentials, sums, shift = _bind_exponentials(raw, out)
         locate, index = _bind_index(y, raw.shape[1])
         flat_raw, flat_out, ones = _flat(raw), _flat(out), np.ones_like(raw[0])

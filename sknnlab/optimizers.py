@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,6 +56,8 @@ class Chunk:
         Scratch of the same length.
     mask : ndarray of bool
         Scratch of the same length.
+    scalar : ndarray of shape ()
+        Scratch for a number of the step, which a ufunc takes faster than a Python float.
     W : Chunk or None
         The piece of it that is penalized (entries of W), if any.
     """
@@ -65,6 +68,7 @@ class Chunk:
     work: np.ndarray
     work2: np.ndarray
     mask: np.ndarray
+    scalar: np.ndarray
     W: Chunk | None = None
 
     def first(self, n: int) -> Chunk:
@@ -76,6 +80,7 @@ class Chunk:
             self.work[:n],
             self.work2[:n],
             self.mask[:n],
+            self.scalar,
         )
 
 
@@ -123,13 +128,21 @@ class Optimizer(Component):
         size = min(self._chunk_size, params.size)
         scratch = [aligned_empty(size, params.dtype) for _ in range(2)]
         mask = aligned_empty(size, np.bool_)
+        scalar = np.empty((), params.dtype)
+        # hyperparameters as arrays, which a ufunc takes faster than Python floats
+        self._constants = {
+            name: np.array(value, params.dtype)
+            for name, value in self.get_params().items()
+            if isinstance(value, Real)
+        }
         self._chunks = []
         for start in range(0, params.size, size):
             stop = min(start + size, params.size)
             slots = tuple(self.slots_[name][start:stop] for name in self.slots)
             work, work2 = (array[: stop - start] for array in scratch)
+            piece = slice(start, stop)
             chunk = Chunk(
-                params[start:stop], grad[start:stop], slots, work, work2, mask[: stop - start]
+                params[piece], grad[piece], slots, work, work2, mask[: stop - start], scalar
             )
             if start < n_penalized:
                 chunk.W = chunk.first(min(stop, n_penalized) - start)
@@ -216,12 +229,15 @@ class Optimizer(Component):
                 np.multiply(slot, chunk.mask, slot)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in super().__getstate__().items() if k != "_chunks"}
+        return {
+            k: v for k, v in super().__getstate__().items() if k not in ("_chunks", "_constants")
+        }
 
 
 def _add_l2(chunk: Chunk, l2: float) -> float:
     """Add l2 W to the gradient; return l2 ||W||^2 / 2."""
-    np.multiply(chunk.params, l2, chunk.work)
+    chunk.scalar[()] = l2
+    np.multiply(chunk.params, chunk.scalar, chunk.work)
     np.add(chunk.grad, chunk.work, chunk.grad)
     return 0.5 * float(chunk.params.dot(chunk.work))
 
@@ -577,35 +593,38 @@ class Adam(_TwoMoments):
 
     slots = ("m", "v")
 
+    def bind(self, params: np.ndarray, grad: np.ndarray, n_penalized: int) -> None:
+        """Work on `params` and `grad` from now on; see `Optimizer`."""
+        super().bind(params, grad, n_penalized)
+        self._constants["epsilon"] /= math.sqrt(1 - self.beta_2)
+
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
-        p, g, work = chunk.params, chunk.grad, chunk.work
+        p, g, work, constants = chunk.params, chunk.grad, chunk.work, self._constants
         m, v = chunk.slots
         # the moments are kept without their factors 1 - beta, which saves two passes:
         # m = beta_1 m + g;  v = beta_2 v + g^2
-        np.multiply(m, self.beta_1, m)
+        np.multiply(m, constants["beta_1"], m)
         np.add(m, g, m)
         np.multiply(g, g, work)
-        np.multiply(v, self.beta_2, v)
+        np.multiply(v, constants["beta_2"], v)
         np.add(v, work, v)
         # p -= size m / (sqrt(v) + epsilon / sqrt(1 - beta_2))
-        size, epsilon = self._size(rate, t)
         np.sqrt(v, work)
-        np.add(work, epsilon, work)
+        np.add(work, constants["epsilon"], work)
         np.divide(m, work, work)
-        np.multiply(work, size * (1 - self.beta_1), work)
+        chunk.scalar[()] = self._size(rate, t) * (1 - self.beta_1)
+        np.multiply(work, chunk.scalar, work)
         np.subtract(p, work, p)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        size, epsilon = self._size(rate, t)
         np.sqrt(chunk.slots[1], out)
-        np.add(out, epsilon, out)
-        np.divide(size * (1 - self.beta_1**t), out, out)
+        np.add(out, self._constants["epsilon"], out)
+        np.divide(self._size(rate, t) * (1 - self.beta_1**t), out, out)
 
-    def _size(self, rate: float, t: int) -> tuple[float, float]:
-        """Return the step's scale and epsilon for moments without their factors."""
-        root = math.sqrt(1 - self.beta_2)
-        correction = math.sqrt(1 - self.beta_2**t) / (1 - self.beta_1**t)
-        return rate * correction / root, self.epsilon / root
+    def _size(self, rate: float, t: int) -> float:
+        """Return the step's scale for moments without their factors."""
+        corrected = (1 - self.beta_2**t) / (1 - self.beta_2)
+        return rate * math.sqrt(corrected) / (1 - self.beta_1**t)
 
 
 class AMSGrad(_TwoMoments):

@@ -36,7 +36,15 @@ FLOORS = [
     PARTS,
     {"_engine"},
     {"_estimators"},
-    {"neural_network", "linear_model"},
+    {
+        "neural_network",
+        "linear_model",
+        "model_selection",
+        "preprocessing",
+        "feature_extraction",
+        "inspection",
+        "callback",
+    },
     {"__init__"},
 ]
 REGISTRIES = {

@@ -194,16 +194,6 @@ class BatchNormLayer(Layer):
         """Return the op; it overwrites `x` with the centred rows."""
         return _BatchNormOp(self, x, grads, batch)
 
-    def keep_running(self, mean: np.ndarray, variance: np.ndarray, work: np.ndarray) -> None:
-        """Move the running statistics towards those of a batch; the first batch sets them."""
-        kept = self.part.momentum if self.started else 0.0
-        for running, seen in ((self.mean, mean), (self.variance, variance)):
-            # running = momentum running + (1 - momentum) seen
-            running *= kept
-            np.multiply(seen, 1 - kept, work)
-            running += work
-        self.started = True
-
     def set_statistics(self, mean: np.ndarray, variance: np.ndarray) -> None:
         """Set the statistics for prediction."""
         self.mean[...] = mean
@@ -228,7 +218,10 @@ class _BatchNormOp(Op):
         self._average = batch.weights.dot
         self._sum = np.ones(batch.n_samples, batch.dtype).dot
         self._weights = batch.weights.reshape(-1, 1)
-        self._share = 1 / batch.n_samples if batch.uniform else None
+        self._share = np.array(1 / batch.n_samples, batch.dtype) if batch.uniform else None
+        self._epsilon = np.array(layer.part.epsilon, batch.dtype)
+        self._kept = np.array(layer.part.momentum, batch.dtype)
+        self._taken = np.array(1 - layer.part.momentum, batch.dtype)
         self._dgamma, self._dbeta = grads["gamma"], grads["beta"]
 
     def forward(self) -> None:
@@ -240,14 +233,26 @@ class _BatchNormOp(Op):
         np.multiply(x, x, work)
         self._average(work, self._variance)
         # inverse = 1 / sqrt(variance + epsilon)
-        np.add(self._variance, self._layer.part.epsilon, self._inverse)
+        np.add(self._variance, self._epsilon, self._inverse)
         np.sqrt(self._inverse, self._inverse)
         np.reciprocal(self._inverse, self._inverse)
         # out = gamma inverse (x - mean) + beta
         np.multiply(self._layer.gamma, self._inverse, scale)
         np.multiply(x, scale, self.out)
         np.add(self.out, self._layer.beta, self.out)
-        self._layer.keep_running(self._mean, self._variance, self._row)
+        self._keep_running()
+
+    def _keep_running(self) -> None:
+        """Move the running statistics towards the batch's; the first batch sets them."""
+        layer, row = self._layer, self._row
+        if not layer.started:
+            layer.set_statistics(self._mean, self._variance)
+            return
+        # running = momentum running + (1 - momentum) batch
+        for running, batch in ((layer.mean, self._mean), (layer.variance, self._variance)):
+            np.multiply(running, self._kept, running)
+            np.multiply(batch, self._taken, row)
+            np.add(running, row, running)
 
     def backward(self, delta: np.ndarray) -> np.ndarray:
         x, row = self._x, self._row
