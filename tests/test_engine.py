@@ -158,8 +158,8 @@ def test_a_steady_step_allocates_less_than_an_activation_matrix(parameters, rng)
     peaks = []
     update = training.Training._update
 
-    def measured(self, mass):
-        result = update(self, mass)
+    def measured(self, *arguments):
+        result = update(self, *arguments)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.reset_peak()
         return result

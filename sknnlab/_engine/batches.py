@@ -90,6 +90,8 @@ class Step:
         Applied in order.
     whole : bool
         Whether every batch is the whole data, which is then read where it lies.
+    row_wise : bool
+        Whether, for sparse X, the first layer's gradient goes to `touched` alone.
 
     Attributes
     ----------
@@ -107,6 +109,7 @@ class Step:
         rng: np.random.Generator | None = None,
         augmentations: Sequence[Any] = (),
         whole: bool = False,
+        row_wise: bool = False,
     ):
         dtype = network.dtype
         self._data = data
@@ -115,7 +118,7 @@ class Step:
         self._weights = aligned_empty(n_samples, dtype)
         self._weights.fill(1 / n_samples)
         self.mass = float(n_samples)
-        self._x: Any = SparseRows()
+        self._x: Any = SparseRows(row_wise)
         self._y = data.y
         if whole:
             self._take_whole()
@@ -149,6 +152,11 @@ class Step:
         if self._augmentations:
             self._augment()
         return self.evaluate()
+
+    @property
+    def touched(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """The features of the last batch and their gradient; see `SparseRows`."""
+        return self._x.touched if isinstance(self._x, SparseRows) else None
 
     def evaluate(self) -> float:
         """Run forward and backward on what the buffers hold; return the mean loss."""

@@ -63,10 +63,29 @@ class Batch:
 
 
 class SparseRows:
-    """The CSR rows of the batch at hand; the first layer's op reads them here."""
+    """The CSR rows of the batch at hand; the first layer's op reads them here.
 
-    def __init__(self) -> None:
+    Attributes
+    ----------
+    rows : CSR of shape (n_samples, n_features)
+    row_wise : bool
+        Whether the gradient of W is wanted only for the features that occur in `rows`.
+    touched : (ndarray of shape (n_touched,), ndarray of shape (n_touched, width)) or None
+        If so, these features and their rows of the gradient.
+    """
+
+    def __init__(self, row_wise: bool = False) -> None:
         self.rows: Any = None
+        self.row_wise = row_wise
+        self.touched: tuple[np.ndarray, np.ndarray] | None = None
+
+    def occurring(self) -> tuple[np.ndarray, Any]:
+        """Return the features that occur in `rows`, and the rows over these alone."""
+        X = self.rows
+        features, columns = np.unique(X.indices, return_inverse=True)
+        columns = columns.astype(X.indices.dtype)
+        shape = (X.shape[0], len(features))
+        return features, type(X)((X.data, columns, X.indptr), shape=shape)
 
 
 class Op(ABC):
@@ -168,7 +187,11 @@ class _SparseDenseOp(Op):
             np.add(self.out, self._b, self.out)
 
     def backward(self, delta: np.ndarray) -> np.ndarray:
-        np.copyto(self._dW, self._x.rows.T @ delta)
+        if self._x.row_wise:
+            features, rows = self._x.occurring()
+            self._x.touched = features, rows.T @ delta
+        else:
+            np.copyto(self._dW, self._x.rows.T @ delta)
         if self._sum is not None:
             self._sum(delta, self._db)
         return delta

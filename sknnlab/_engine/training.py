@@ -52,6 +52,11 @@ class Regularization:
     max_norm: float | None = None
     clip_norm: float | None = None
 
+    @property
+    def penalized(self) -> bool:
+        """Whether there is a penalty at all."""
+        return bool(self.l2 or self.l1)
+
     def coefficients(self, mass: float) -> tuple[float, float]:
         """Return both coefficients for a batch whose weights sum to `mass`."""
         return (self.l2 / mass, self.l1 / mass) if self.per_batch else (self.l2, self.l1)
@@ -119,10 +124,12 @@ class Training:
         if average is not None and averaged is not None:
             average.bind(network.params, averaged.params)
         grad = aligned_zeros(network.params.size, network.dtype)
-        optimizer.bind(network.params, grad, network.n_penalized)
+        row_wise = data.sparse and optimizer.row_wise(regularization.penalized)
+        table = network.dense[0].W.shape if row_wise else None
+        optimizer.bind(network.params, grad, network.n_penalized, table)
         self.slices = batch_slices(len(order), batch_size, bool(network.batch_norms))
         steps = {
-            size: Step(network, loss, data, size, grad, rng, augmentations)
+            size: Step(network, loss, data, size, grad, rng, augmentations, row_wise=row_wise)
             for size in {batch.stop - batch.start for batch in self.slices}
         }
         self._steps = [steps[batch.stop - batch.start] for batch in self.slices]
@@ -164,7 +171,7 @@ class Training:
             mass = step.mass
             if mass == 0:
                 continue
-            penalty = self._update(mass)
+            penalty = self._update(mass, step.touched)
             objective += (value + penalty) * mass
             loss += value * mass
             total += mass
@@ -178,11 +185,11 @@ class Training:
             self._random_state.shuffle(index)
             self.order = self.order[index]
 
-    def _update(self, mass: float) -> float:
+    def _update(self, mass: float, touched: tuple[np.ndarray, np.ndarray] | None) -> float:
         """Take one step; return the penalty at the weights before it."""
         regularization = self._regularization
         l2, l1 = regularization.coefficients(mass)
-        penalty = self.optimizer.step(self.rate, l2, l1, regularization.clip_norm)
+        penalty = self.optimizer.step(self.rate, l2, l1, regularization.clip_norm, touched)
         if regularization.max_norm is not None:
             self._cap_norms(regularization.max_norm)
         if self.average is not None:
