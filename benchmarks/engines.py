@@ -28,6 +28,7 @@ class Regime:
     batchnorm: bool = False
     dropout: float = 0.0
     density: float = 1.0
+    lazy: bool = False
 
     @property
     def n_steps(self) -> int:
@@ -94,7 +95,11 @@ class MLP:
 
 class Ours(MLP):
     def __init__(self, regime: Regime, dtype: str):
+        from sknnlab.optimizers import Adam
+
         extra = {"batchnorm": regime.batchnorm, "dropout": regime.dropout}
+        if regime.lazy:
+            extra["optimizer"] = Adam(lazy=True)
         super().__init__("sknnlab.neural_network", regime, dtype, extra)
 
 

@@ -22,14 +22,14 @@ import time
 from benchmarks.engines import Ours, Products, Regime, Sklearn, Torch
 
 REGIMES = [
-    Regime("batch 1", 1, (20, 32, 3), 2000, 3),
-    Regime("batch 8", 8, (8, 16, 3), 500, 12),
-    Regime("batch 32", 32, (20, 64, 64, 3), 100, 40),
-    Regime("batch 32, batchnorm", 32, (20, 64, 64, 3), 100, 30, batchnorm=True),
-    Regime("batch 32, dropout", 32, (20, 64, 64, 3), 100, 30, dropout=0.5),
-    Regime("batch 64 regression", 64, (20, 64, 64, 1), 100, 40),
-    Regime("batch 200", 200, (64, 100, 10), 20, 100),
-    Regime("batch 200, tanh", 200, (64, 100, 10), 20, 100, activation="tanh"),
+    Regime("batch 1", 1, (20, 32, 3), 2000, 2),
+    Regime("batch 8", 8, (8, 16, 3), 500, 6),
+    Regime("batch 32", 32, (20, 64, 64, 3), 100, 20),
+    Regime("batch 32, batchnorm", 32, (20, 64, 64, 3), 100, 20, batchnorm=True),
+    Regime("batch 32, dropout", 32, (20, 64, 64, 3), 100, 20, dropout=0.5),
+    Regime("batch 64 regression", 64, (20, 64, 64, 1), 100, 20),
+    Regime("batch 200", 200, (64, 100, 10), 20, 50),
+    Regime("batch 200, tanh", 200, (64, 100, 10), 20, 50, activation="tanh"),
     Regime("batch 200 wide", 200, (784, 100, 10), 30, 20),
     Regime("batch 128", 128, (784, 256, 128, 10), 40, 10),
     Regime("batch 128, batchnorm", 128, (784, 256, 128, 10), 40, 8, batchnorm=True),
@@ -40,6 +40,9 @@ REGIMES = [
     Regime("batch 512 deep", 512, (1024, 1024, 1024, 1024, 10), 10, 2),
     Regime("CSR, batch 128", 128, (50_000, 64, 10), 156, 1, density=65 / 50_000),
     Regime("CSR, batch 512", 512, (50_000, 64, 10), 39, 2, density=65 / 50_000),
+    Regime(
+        "CSR, batch 128, row-wise", 128, (50_000, 64, 10), 156, 1, density=65 / 50_000, lazy=True
+    ),
 ]
 QUICK = {"batch 8", "batch 200", "batch 32, batchnorm"}
 
