@@ -2,11 +2,33 @@
 
 `MLPClassifier` and `MLPRegressor` drop in for scikit-learn's, with selectable losses,
 activations, initializers, optimizers, schedules and batch normalization;
-`LinearSVMSoftmax` is the linear classifier with the same choices.
+`LinearSVMSoftmax` is the linear classifier with the same choices. Each loads when it is
+first asked for, so that importing the package costs next to nothing.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from sknnlab._version import __version__
-from sknnlab.linear_model import LinearSVMSoftmax
-from sknnlab.neural_network import MLPClassifier, MLPRegressor
+
+if TYPE_CHECKING:
+    from sknnlab.linear_model import LinearSVMSoftmax
+    from sknnlab.neural_network import MLPClassifier, MLPRegressor
 
 __all__ = ["LinearSVMSoftmax", "MLPClassifier", "MLPRegressor", "__version__"]
+
+_HOMES = {
+    "LinearSVMSoftmax": "sknnlab.linear_model",
+    "MLPClassifier": "sknnlab.neural_network",
+    "MLPRegressor": "sknnlab.neural_network",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
