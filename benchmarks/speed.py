@@ -14,12 +14,14 @@ import argparse
 import importlib.util
 import multiprocessing
 import pathlib
-import platform
 import statistics
 import sys
 import time
+from collections.abc import Iterator
 
+from benchmarks import tasks
 from benchmarks.engines import Ours, Products, Regime, Sklearn, Torch
+from benchmarks.results import versions, write_section
 
 REGIMES = [
     Regime("batch 1", 1, (20, 32, 3), 2000, 2),
@@ -91,7 +93,11 @@ def engines(regime: Regime, dtype: str, torch: bool) -> dict[str, Worker]:
 
 def measure(regime: Regime, dtype: str, repetitions: int, torch: bool) -> dict[str, list[float]]:
     """Return the seconds of every engine, taking turns, after one warm-up each."""
-    workers = engines(regime, dtype, torch)
+    return take_turns(engines(regime, dtype, torch), repetitions)
+
+
+def take_turns(workers: dict[str, Worker], repetitions: int) -> dict[str, list[float]]:
+    """Return the seconds of every worker, one after the other, after one warm-up each."""
     for worker in workers.values():
         worker.run()
     for _ in range(repetitions):
@@ -128,51 +134,73 @@ HEADER = (
 )
 
 
-def versions(torch: bool) -> str:
-    """Return what was measured with what."""
-    import numpy
-    import scipy
-    import sklearn
-    from threadpoolctl import threadpool_info
-
-    import sknnlab
-
-    blas = {f"{one['internal_api']} {one['version']}" for one in threadpool_info()}
-    found = [f"sknnlab {sknnlab.__version__}", f"scikit-learn {sklearn.__version__}"]
-    found += [f"NumPy {numpy.__version__}", f"SciPy {scipy.__version__}"]
-    if torch:
-        from importlib.metadata import version
-
-        found.append(f"torch {version('torch')}")
-    cores = multiprocessing.cpu_count()
-    found += [f"Python {platform.python_version()}", *sorted(blas), f"{cores} cores"]
-    return ", ".join(found)
+TASKS = "| task | ours | scikit-learn / ours |\n|---|---|---|"
+LINEAR = "| model | time | softmax objective over the best | training accuracy |\n|---|---|---|---|"
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a few regimes, few repetitions")
-    parser.add_argument("--only", default="", help="regimes whose name contains this")
-    parser.add_argument("--dtype", choices=["float32", "float64"], help="one precision only")
-    parser.add_argument("--repetitions", type=int, default=5)
-    parser.add_argument("--output", type=pathlib.Path, help="write the table to this file")
-    options = parser.parse_args()
-    torch = importlib.util.find_spec("torch") is not None
-    lines = [versions(torch), "", f"`python -m benchmarks.speed {' '.join(sys.argv[1:])}`".strip()]
-    if not torch:
-        lines.append("\ntorch is not installed; its column is empty.")
-    lines += ["", HEADER]
-    print("\n".join(lines), flush=True)
+def race(kinds: dict[str, tuple], repetitions: int) -> dict[str, list[float]]:
+    """Return the seconds of every engine, taking turns, after one warm-up each."""
+    workers = {name: Worker(*kind) for name, kind in kinds.items()}
+    return take_turns(workers, repetitions)
+
+
+def steps(options: argparse.Namespace, torch: bool) -> Iterator[str]:
+    """Yield the lines of the table of training steps."""
+    yield "## Training, end to end `fit`\n"
+    yield HEADER
     dtypes = [options.dtype] if options.dtype else ["float32", "float64"]
     for regime in REGIMES:
         if options.only not in regime.name or (options.quick and regime.name not in QUICK):
             continue
         for dtype in dtypes[: 1 if options.quick else None]:
             repetitions = 2 if options.quick else options.repetitions
-            lines.append(row(regime, dtype, measure(regime, dtype, repetitions, torch)))
-            print(lines[-1], flush=True)
+            yield row(regime, dtype, measure(regime, dtype, repetitions, torch))
+
+
+def tables(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the lines of the tables of whole tasks."""
+    repetitions = 1 if options.quick else options.repetitions
+    yield "\n## Whole tasks\n"
+    yield TASKS
+    kinds = [tasks.predict_rows] if options.quick else tasks.RACES
+    for rows in kinds:
+        for cells in rows(race, repetitions):
+            yield "| " + " | ".join(cells) + " |"
+    n_samples = 2_000 if options.quick else 60_000
+    for cells in tasks.size_rows(n_samples):
+        yield "| " + " | ".join(cells) + " |"
+    yield f"\n## Linear classifiers on {n_samples:,} x 784\n"
+    yield LINEAR
+    for cells in tasks.linear_rows(n_samples):
+        yield "| " + " | ".join(cells) + " |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a few regimes, few repetitions")
+    parser.add_argument("--only", default="", help="regimes whose name contains this, no tasks")
+    parser.add_argument("--dtype", choices=["float32", "float64"], help="one precision only")
+    parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--output", type=pathlib.Path, help="write the tables to this file")
+    options = parser.parse_args()
+    torch = importlib.util.find_spec("torch") is not None
+    lines = []
+    for line in report(options, torch):
+        lines.append(line)
+        print(line, flush=True)
     if options.output:
-        options.output.write_text("\n".join(lines) + "\n")
+        write_section(options.output, "speed", "\n".join(lines))
+
+
+def report(options: argparse.Namespace, torch: bool) -> Iterator[str]:
+    """Yield every line."""
+    yield f"{versions('torch')}\n"
+    yield f"`python -m benchmarks.speed {' '.join(sys.argv[1:])}`".replace(" `", "`") + "\n"
+    if not torch:
+        yield "torch is not installed; its column is empty.\n"
+    yield from steps(options, torch)
+    if not options.only:
+        yield from tables(options)
 
 
 if __name__ == "__main__":
