@@ -15,6 +15,7 @@ __all__ = [
     "CHUNK",
     "LINKS",
     "LOG_LINKS",
+    "SAFE_SCORE",
     "ZERO",
     "aligned_empty",
     "aligned_zeros",
@@ -24,6 +25,7 @@ __all__ = [
 ]
 
 ALIGNMENT = 64  # bytes: one cache line, and one AVX-512 register
+SAFE_SCORE = 60.0  # exp of +-60, and sums of it, are normal numbers in float32 too
 CHUNK = 32768  # elements: five float32 vectors of this length fit a 1 MiB cache
 
 
@@ -54,9 +56,12 @@ def padded(size: int) -> int:
 
 def softmax(raw: np.ndarray) -> np.ndarray:
     """Return ``exp(raw) / sum(exp(raw))`` row by row, no entry rounded to zero."""
-    proba = raw - raw.max(axis=1, keepdims=True)
-    np.exp(proba, out=proba)
-    proba /= proba.sum(axis=1, keepdims=True)
+    if np.all(np.abs(raw) < SAFE_SCORE):
+        proba = np.exp(raw)
+    else:
+        proba = raw - raw.max(axis=1, keepdims=True)
+        np.exp(proba, out=proba)
+    proba /= proba.dot(np.ones(raw.shape[1], raw.dtype))[:, None]
     return np.maximum(proba, np.finfo(raw.dtype).tiny, out=proba)
 
 

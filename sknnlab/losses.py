@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import xlogy
 
 from sknnlab._component import Component, check_real
-from sknnlab._numerics import LINKS, aligned_empty
+from sknnlab._numerics import LINKS, SAFE_SCORE, aligned_empty
 
 __all__ = [
     "CLASSIFIER_LOSSES",
@@ -47,7 +47,6 @@ __all__ = [
 
 Array = np.ndarray
 Fill = Callable[[], None]
-SAFE_SCORE = 60.0  # exp of +-60, and sums of it, are normal numbers in float32 too
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 # scikit-learn clips probabilities at the dtype's eps, which caps the log loss
 _LOG_CAP = {dtype: -math.log(np.finfo(dtype).eps) for dtype in _FLOATS}

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from sknnlab._engine.layers import BatchNormLayer, Dense, Layer, Nonlinearity
+from sknnlab._numerics import aligned_empty
 
 __all__ = ["Stage", "fold", "hidden", "raw_predictions"]
 
@@ -43,13 +44,7 @@ def fold(layers: Sequence[Layer]) -> list[Stage]:
 
 def hidden(stages: Sequence[Stage], X: Any) -> np.ndarray:
     """Return the output of the last of `stages` for a chunk of rows."""
-    a = X
-    for stage in stages:
-        a = a @ stage.W
-        a += stage.b
-        if stage.activation is not None:
-            a = stage.activation.apply(a)
-    return a
+    return _through(stages, X, [None] * len(stages))
 
 
 def raw_predictions(stages: Sequence[Stage], X: Any, dtype: np.dtype) -> np.ndarray:
@@ -58,6 +53,21 @@ def raw_predictions(stages: Sequence[Stage], X: Any, dtype: np.dtype) -> np.ndar
     if n_samples <= ROWS:
         return hidden(stages, X)
     raw = np.empty((n_samples, stages[-1].W.shape[1]), dtype)
+    buffers = [aligned_empty((ROWS, stage.W.shape[1]), dtype) for stage in stages]
     for start in range(0, n_samples, ROWS):
-        raw[start : start + ROWS] = hidden(stages, X[start : start + ROWS])
+        rows = X[start : start + ROWS]
+        outs = [buffer[: rows.shape[0]] for buffer in buffers]
+        raw[start : start + ROWS] = _through(stages, rows, outs)
     return raw
+
+
+def _through(stages: Sequence[Stage], X: Any, outs: Sequence[np.ndarray | None]) -> np.ndarray:
+    """Return the output of the last stage; each affine map is written to its `out`."""
+    a = X
+    for stage, out in zip(stages, outs, strict=True):
+        # rows that are sparse make their own product
+        a = a.dot(stage.W, out) if isinstance(a, np.ndarray) else a @ stage.W
+        a += stage.b
+        if stage.activation is not None:
+            a = stage.activation.apply(a)
+    return a

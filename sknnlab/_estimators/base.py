@@ -360,7 +360,8 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
 
     def _raw(self, X: Any) -> np.ndarray:
         """Return raw predictions of shape (n_samples, n_outputs)."""
-        check_is_fitted(self)
+        if not hasattr(self, "_network"):
+            check_is_fitted(self)
         network = self._network
         if not self._is_ready(X, network.dtype):
             X = validate_data(
