@@ -166,7 +166,7 @@ def tables(options: argparse.Namespace) -> Iterator[str]:
     for rows in kinds:
         for cells in rows(race, repetitions):
             yield "| " + " | ".join(cells) + " |"
-    n_samples = 2_000 if options.quick else 60_000
+    n_samples = 1_000 if options.quick else 60_000
     for cells in tasks.size_rows(n_samples):
         yield "| " + " | ".join(cells) + " |"
     yield f"\n## Linear classifiers on {n_samples:,} x 784\n"

@@ -123,7 +123,7 @@ def linear_models(n_samples: int) -> dict[str, Any]:
         "SGDClassifier, hinge": SGDClassifier("hinge", alpha=ALPHA, **sgd),
         "LinearSVC": LinearSVC(C=C, dual=False, random_state=0),
     }
-    for n in (20, 40, 80, 160, 320):
+    for n in (20, 40, 60, 80, 120, 240):
         name = f"LogisticRegression, {n} iterations"
         models[name] = LogisticRegression(C=C, max_iter=n, tol=1e-8)
     return models
