@@ -7,7 +7,7 @@ backward pass over a batch of a fixed size needs, and is held by the training ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from sknnlab._engine.network import Network
 from sknnlab._numerics import aligned_empty
 from sknnlab.losses import Loss
 
-__all__ = ["Data", "Step", "batch_slices"]
+__all__ = ["Data", "Step", "Trace", "batch_slices"]
 
 
 @dataclass
@@ -70,6 +70,20 @@ def batch_slices(n_samples: int, batch_size: int, join_last: bool) -> list[slice
         starts.pop()
     stops = [*starts[1:], n_samples]
     return [slice(start, stop) for start, stop in zip(starts, stops, strict=True)]
+
+
+@dataclass
+class Trace:
+    """Copies of what passed an op.
+
+    Attributes
+    ----------
+    out, delta : ndarray of shape (n_samples, width)
+        Its output, and the gradient of the loss with respect to it.
+    """
+
+    out: np.ndarray
+    delta: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
 class Step:
@@ -167,6 +181,19 @@ class Step:
         for backward in self._backwards:
             delta = backward(delta)
         return value
+
+    def trace(self) -> tuple[float, list[Trace]]:
+        """Do what `evaluate` does; return the mean loss and what passed each op."""
+        traces = []
+        for op in self._ops:
+            op.forward()
+            traces.append(Trace(op.out.copy()))
+        value = self._loss()
+        delta = self._delta
+        for op, trace in zip(reversed(self._ops), reversed(traces), strict=True):
+            trace.delta = delta.copy()
+            delta = op.backward(delta)
+        return value, traces
 
     def _take_whole(self) -> None:
         """Let the buffers be the data itself."""

@@ -1,15 +1,104 @@
-"""Statistics of a network over a whole data set."""
+"""Statistics of a network over a data set: for prediction, and for a look inside."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 
-from sknnlab._engine.batches import Data
-from sknnlab._engine.layers import BatchNormLayer
+from sknnlab._engine.batches import Data, Step
+from sknnlab._engine.layers import Activate, BatchNormLayer, Nonlinearity
 from sknnlab._engine.network import Network
 from sknnlab._engine.prediction import ROWS, Stage, fold, hidden
+from sknnlab._numerics import aligned_zeros
+from sknnlab.losses import Loss
 
-__all__ = ["set_population_statistics"]
+__all__ = ["HiddenLayer", "Pass", "one_pass", "set_population_statistics", "update_ratios"]
+
+
+@dataclass
+class HiddenLayer:
+    """What one pass over some rows left in a hidden layer.
+
+    Attributes
+    ----------
+    z, a : ndarray of shape (n_samples, width)
+        Pre-activations (of maxout: all pieces) and activations.
+    slope : ndarray of shape (n_samples, width) or None
+        f'(z); None for an activation that learns or selects.
+    delta : ndarray of shape (n_samples, width)
+        dL/da.
+    """
+
+    z: np.ndarray
+    a: np.ndarray
+    slope: np.ndarray | None
+    delta: np.ndarray
+
+
+@dataclass
+class Pass:
+    """One pass forward and back in training mode, over some rows.
+
+    Attributes
+    ----------
+    loss : float
+    hidden : list of HiddenLayer
+    raw, delta : ndarray of shape (n_samples, n_outputs)
+        Raw predictions, and the gradient of the loss with respect to them.
+    dW : list of ndarray
+        Gradient of each affine map's W, input to output.
+    grad : ndarray
+        The gradient as one vector.
+    """
+
+    loss: float
+    hidden: list[HiddenLayer]
+    raw: np.ndarray
+    delta: np.ndarray
+    dW: list[np.ndarray]
+    grad: np.ndarray
+
+
+def one_pass(
+    network: Network, loss: Loss, data: Data, rng: np.random.Generator | None = None
+) -> Pass:
+    """Return what one pass over `data` computes; the network stays what it is."""
+    network = network.copy()  # batch normalization would move its running statistics
+    grad = aligned_zeros(network.params.size, network.dtype)
+    with np.errstate(all="ignore"):
+        step = Step(network, loss, data, len(data), grad, rng, whole=True)
+        value, traces = step.trace()
+        hidden_layers = [
+            HiddenLayer(before.out, trace.out, _slope(layer, before.out, trace.out), trace.delta)
+            for layer, before, trace in zip(
+                network.layers[1:], traces[:-1], traces[1:], strict=True
+            )
+            if isinstance(layer, Nonlinearity)
+        ]
+    dW = [views["W"] for views in network.views(grad) if "W" in views]
+    return Pass(value, hidden_layers, traces[-1].out, traces[-1].delta, dW, grad)
+
+
+def _slope(layer: Any, z: np.ndarray, a: np.ndarray) -> np.ndarray | None:
+    """Return f'(z) of an elementwise activation."""
+    if not isinstance(layer, Activate):
+        return None
+    slope = np.ones_like(z)
+    work = np.empty(z.shape, layer.activation.work_dtype or z.dtype)
+    layer.activation.backward(slope, z, a, work)
+    return slope
+
+
+def update_ratios(network: Network, before: np.ndarray) -> list[float]:
+    """Return, layer by layer, the norm of W's last step over that of W before it."""
+    old = [views["W"] for views in network.views(before) if "W" in views]
+    ratios = []
+    for dense, W in zip(network.dense, old, strict=True):
+        norm = float(np.linalg.norm(W))
+        ratios.append(float(np.linalg.norm(dense.W - W)) / norm if norm else float("inf"))
+    return ratios
 
 
 def set_population_statistics(network: Network, data: Data) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from sknnlab._engine.averaging import Average
 from sknnlab._engine.batches import Data, Step, batch_slices
 from sknnlab._engine.network import Network
-from sknnlab._engine.statistics import set_population_statistics
+from sknnlab._engine.statistics import set_population_statistics, update_ratios
 from sknnlab._numerics import aligned_zeros
 from sknnlab.losses import Loss
 from sknnlab.optimizers import Optimizer
@@ -64,11 +64,15 @@ class Regularization:
 
 @dataclass
 class Epoch:
-    """What one epoch left behind: means over its batches at their own weights."""
+    """What one epoch left behind: means over its batches at their own weights.
+
+    `update_ratios` holds, layer by layer, ||step|| / ||W|| of the last step, if watched.
+    """
 
     objective: float
     loss: float
     rate: float
+    update_ratios: list[float] | None = None
 
 
 class Training:
@@ -94,6 +98,11 @@ class Training:
     average : Average or None
     averaged : Network or None
         What `average` fills; a network like the one that is trained.
+
+    Attributes
+    ----------
+    watching : bool
+        Whether epochs record the update ratios of their last step; False at first.
     """
 
     def __init__(
@@ -116,6 +125,7 @@ class Training:
         self.network, self.optimizer, self.schedule = network, optimizer, schedule
         self.data, self.order = data, order
         self.n_plateaus = 0
+        self.watching = False
         self.rate = rate
         self._rate_init = rate
         self._regularization = regularization
@@ -161,6 +171,7 @@ class Training:
         objective = loss = total = 0.0
         self.rate = self._rate_init * self.schedule(progress)
         moving = self.schedule.per_step
+        last, before = len(self.slices) - 1, None
         for i, (batch, step) in enumerate(zip(self.slices, self._steps, strict=True)):
             if moving:
                 here = progress._replace(step=progress.step + i)
@@ -171,12 +182,15 @@ class Training:
             mass = step.mass
             if mass == 0:
                 continue
+            if self.watching and i == last:
+                before = self.network.params.copy()
             penalty = self._update(mass, step.touched)
             objective += (value + penalty) * mass
             loss += value * mass
             total += mass
         self.network.refresh()
-        return Epoch(objective / total, loss / total, self.rate)
+        ratios = None if before is None else update_ratios(self.network, before)
+        return Epoch(objective / total, loss / total, self.rate, ratios)
 
     def _shuffle(self) -> None:
         """Permute the order as scikit-learn does: a shuffled index of the last order."""

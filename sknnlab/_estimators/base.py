@@ -129,37 +129,42 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
     ) -> Any:
         """Train; `incremental` is one epoch that goes on from where the last call ended."""
         with all_or_nothing(self):
-            configuration = configure(self, self._per_batch_penalty)
-            if incremental and self.early_stopping:
-                raise ValueError("partial_fit does not support early_stopping=True")
-            continued = hasattr(self, "_network") and (incremental or self.warm_start)
-            X, y = self._read_rows(X, y, reset=not continued)
-            sample_weight = check_sample_weight(sample_weight, X)
-            self._learn_targets(y, continued, classes)
-            call = "partial_fit" if incremental else "fit"
-            targets = self._read_targets(y, X.dtype, sample_weight, call)
-            loss = self._loss_for(configuration, targets)
-            self._check_batches(configuration, X)
-            random_state = self._stream(go_on=incremental and continued)
-            if continued:
-                network = self._continued_network(configuration)
-            else:
-                network = self._new_network(configuration, X, random_state)
-            rows, held_out = self._hold_out(
-                configuration, X, targets, loss, validation, random_state
-            )
-            data = self._training_data(configuration, X, targets)
-            run = Run(
-                self, configuration, network, loss, data, rows, held_out, incremental, continued
-            )
-            if isinstance(configuration.optimizer, LBFGS):
-                run.minimize()
-            else:
-                run.train()
+            run = self._prepare(X, y, sample_weight, validation, incremental, classes)
+            run.run()
             if not np.isfinite(self._network.params).all():
                 raise ValueError(NOT_FINITE)
-            self.out_activation_ = loss.link
+            self.out_activation_ = run.loss.link
             return self
+
+    def _prepare(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        validation: tuple[Any, Any, Any] = (None, None, None),
+        incremental: bool = False,
+        classes: Any = None,
+    ) -> Run:
+        """Return a run that is ready to train; sets what is learned before training."""
+        configuration = configure(self, self._per_batch_penalty)
+        if incremental and self.early_stopping:
+            raise ValueError("partial_fit does not support early_stopping=True")
+        continued = hasattr(self, "_network") and (incremental or self.warm_start)
+        X, y = self._read_rows(X, y, reset=not continued)
+        sample_weight = check_sample_weight(sample_weight, X)
+        self._learn_targets(y, continued, classes)
+        call = "partial_fit" if incremental else "fit"
+        targets = self._read_targets(y, X.dtype, sample_weight, call)
+        loss = self._loss_for(configuration, targets)
+        self._check_batches(configuration, X)
+        random_state = self._stream(go_on=incremental and continued)
+        if continued:
+            network = self._continued_network(configuration)
+        else:
+            network = self._new_network(configuration, X, random_state)
+        rows, held_out = self._hold_out(configuration, X, targets, loss, validation, random_state)
+        data = self._training_data(configuration, X, targets)
+        return Run(self, configuration, network, loss, data, rows, held_out, incremental, continued)
 
     def _read_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Return X in the network's dtype (C-ordered, or CSR), and y checked."""

@@ -122,6 +122,13 @@ class Run:
 
     # -- stochastic -----------------------------------------------------------------
 
+    def run(self) -> None:
+        """Train in the way that the optimizer asks for, then keep the result."""
+        if self.configuration.optimizer.full_batch:
+            self.minimize()
+        else:
+            self.train()
+
     def train(self) -> None:
         """Train by mini-batches until a reason to stop, then keep the result.
 
@@ -133,7 +140,7 @@ class Run:
             After the estimator has been left usable.
         """
         estimator = self.estimator
-        training = self._training()
+        training = self.training()
         interrupted = False
         with blas_threads(self.network.largest_product(self._batch_size())):
             if self.by_score and self.continued:
@@ -158,7 +165,8 @@ class Run:
             return min(200, n_samples)
         return min(int(given), n_samples)
 
-    def _training(self) -> Training:
+    def training(self) -> Training:
+        """Return the training loop, bound to the network and the rows."""
         estimator, configuration = self.estimator, self.configuration
         optimizer = configuration.optimizer
         average = Average(configuration.average_decay) if configuration.averages else None
