@@ -24,6 +24,7 @@ __all__ = [
     "check_pair",
     "image_batches",
     "read_images",
+    "read_rows",
     "zca",
 ]
 
@@ -112,27 +113,38 @@ def as_images(X: np.ndarray, shape: Shape | None, name: str) -> np.ndarray:
     return images
 
 
-def read_images(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
-    """Return checked images (n_samples, height, width, n_channels) for a transformer.
+def read_rows(
+    estimator: Any, X: Any, *, reset: bool
+) -> tuple[np.ndarray, tuple[int, ...], Shape | None]:
+    """Return checked flat rows, the shape X came in, and that of an image if it is known.
 
-    float64, float32 and uint8 stay, other types become float64. With `reset` it learns
-    `n_features_in_`, `feature_names_in_` and `image_shape_`; without, X must agree with
-    what was learned, or with the parameter `image_shape` where nothing was.
+    float64, float32 and uint8 stay, other types become float64. With `reset` the estimator
+    learns `n_features_in_`, `feature_names_in_` and `image_shape_`; without, X must agree
+    with what was learned, or with the parameter `image_shape` where nothing was.
     """
     name = type(estimator).__name__
-    shape = check_image_shape(estimator)
+    image_shape = check_image_shape(estimator)
     if not reset:
-        shape = getattr(estimator, "image_shape_", shape)
+        image_shape = getattr(estimator, "image_shape_", image_shape)
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
         X = np.asarray(X)
+    given = None
     if isinstance(X, np.ndarray) and X.ndim > 2:
-        shape = as_images(X, shape, name).shape[1:]
+        image_shape = as_images(X, image_shape, name).shape[1:]
+        given = X.shape
         X = X.reshape(X.shape[0], -1)
     rows = validate_data(estimator, X, reset=reset, dtype=[np.float64, np.float32, np.uint8])
-    images = as_images(rows, shape, name)
+    if image_shape is not None:
+        as_images(rows, image_shape, name)
     if reset:
-        estimator.image_shape_ = images.shape[1:]
-    return images
+        estimator.image_shape_ = image_shape
+    return rows, given or rows.shape, image_shape
+
+
+def read_images(estimator: Any, X: Any, *, reset: bool) -> np.ndarray:
+    """Return checked images (n_samples, height, width, n_channels); see `read_rows`."""
+    rows, _, image_shape = read_rows(estimator, X, reset=reset)
+    return as_images(rows, image_shape, type(estimator).__name__)
 
 
 def image_batches(n_samples: int, n_bytes: int, most: int) -> Iterator[slice]:
