@@ -2,8 +2,9 @@
 
 `MLPClassifier` and `MLPRegressor` drop in for scikit-learn's, with selectable losses,
 activations, initializers, optimizers, schedules and batch normalization;
-`LinearSVMSoftmax` is the linear classifier with the same choices. Each loads when it is
-first asked for, so that importing the package costs next to nothing.
+`LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
+searches hyperparameters. Each loads when it is first asked for, so that importing the
+package costs next to nothing.
 """
 
 from importlib import import_module
@@ -13,11 +14,19 @@ from sknnlab._version import __version__
 
 if TYPE_CHECKING:
     from sknnlab.linear_model import LinearSVMSoftmax
+    from sknnlab.model_selection import CoarseToFineSearchCV
     from sknnlab.neural_network import MLPClassifier, MLPRegressor
 
-__all__ = ["LinearSVMSoftmax", "MLPClassifier", "MLPRegressor", "__version__"]
+__all__ = [
+    "CoarseToFineSearchCV",
+    "LinearSVMSoftmax",
+    "MLPClassifier",
+    "MLPRegressor",
+    "__version__",
+]
 
 _HOMES = {
+    "CoarseToFineSearchCV": "sknnlab.model_selection",
     "LinearSVMSoftmax": "sknnlab.linear_model",
     "MLPClassifier": "sknnlab.neural_network",
     "MLPRegressor": "sknnlab.neural_network",
