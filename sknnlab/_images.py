@@ -23,12 +23,16 @@ __all__ = [
     "check_image_shape",
     "check_pair",
     "image_batches",
+    "luma",
     "read_images",
     "read_rows",
     "zca",
 ]
 
 Shape = tuple[int, int, int]
+
+# Luma of red, green and blue (ITU-R BT.601).
+LUMA = (0.299, 0.587, 0.114)
 
 
 def check_image_shape(owner: Any) -> Shape | None:
@@ -111,6 +115,12 @@ def as_images(X: np.ndarray, shape: Shape | None, name: str) -> np.ndarray:
             f"{images.shape[1:]}."
         )
     return images
+
+
+def luma(n_channels: int, dtype: np.typing.DTypeLike) -> np.ndarray:
+    """Return the channels' shares in the grey image, equal ones unless there are three."""
+    shares = LUMA if n_channels == 3 else (1 / n_channels,) * n_channels
+    return np.array(shares, dtype)
 
 
 def read_rows(

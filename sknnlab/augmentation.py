@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from sknnlab._component import Component, check_real
-from sknnlab._images import as_images, check_image_shape
+from sknnlab._images import as_images, check_image_shape, luma
 
 __all__ = [
     "AUGMENTATIONS",
@@ -35,9 +35,6 @@ __all__ = [
     "RandomFlip",
     "RandomShift",
 ]
-
-# Luma of red, green and blue (ITU-R BT.601).
-LUMA = (0.299, 0.587, 0.114)
 
 
 class Augmentation(Component):
@@ -520,14 +517,13 @@ class ColorJitter(ImageAugmentation):
             self._factors(strength, images, rng)
             for strength in (self.brightness, self.contrast, self.saturation)
         )
-        shares = LUMA if n_channels == 3 else (1 / n_channels,) * n_channels
-        luma = np.array(shares, images.dtype)[:, np.newaxis]
+        shares = luma(n_channels, images.dtype)[:, np.newaxis]
         pixels = images.reshape(n_samples, -1, n_channels)
-        mean = pixels.mean(axis=1, keepdims=True) @ luma
+        mean = pixels.mean(axis=1, keepdims=True) @ shares
         # all three in one affine map of the channels: contrast moves along the grey axis,
         # which saturation leaves alone
         identity = np.eye(n_channels, dtype=images.dtype)
-        mixing = saturation * identity + (1 - saturation) * luma
+        mixing = saturation * identity + (1 - saturation) * shares
         pixels = pixels @ (brightness * contrast * mixing)
         pixels += (1 - contrast) * brightness * mean
         images[...] = pixels.reshape(images.shape)
