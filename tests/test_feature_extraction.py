@@ -5,7 +5,6 @@ import pickle
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 import scipy.sparse
 from sklearn import config_context
@@ -105,6 +104,7 @@ def test_scratch_stays_within_the_working_memory(part, rng):
 
 @every
 def test_names_and_frames(part, images):
+    pd = pytest.importorskip("pandas")
     fitted = clone(part).set_output(transform="pandas").fit(images)
     frame = fitted.transform(images)
     prefix = type(part).__name__.lower()
@@ -397,6 +397,7 @@ def test_many_rows_sparse_rows_and_maxout(rng):
 
 
 def test_hidden_features_have_names_and_pickle(iris):
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(iris[0], columns=list("abcd"))
     features = HiddenFeatures(MLPClassifier((3,), max_iter=5)).set_output(transform="pandas")
     out = features.fit(frame, iris[1]).transform(frame)

@@ -4,7 +4,6 @@ import pickle
 import tracemalloc
 
 import numpy as np
-import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
@@ -213,6 +212,7 @@ def test_whitening_names_what_it_cannot_do(correlated):
 
 @pytest.mark.parametrize("part", [ImageCenterer(), ZCAWhitener()], ids=str)
 def test_names_pickles_and_frames(part, correlated):
+    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(correlated, columns=list("abcdef"))
     fitted = clone(part).set_output(transform="pandas").fit(frame)
     out = fitted.transform(frame)
