@@ -32,7 +32,7 @@ PARTS = {
 # each floor imports from those below it; rooms on one floor do not import each other
 FLOORS = [
     {"_version", "_numerics"},
-    {"_component"},
+    {"_component", "_images"},
     PARTS,
     {"_engine"},
     {"_estimators"},

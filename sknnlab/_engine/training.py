@@ -192,6 +192,20 @@ class Training:
         ratios = None if before is None else update_ratios(self.network, before)
         return Epoch(objective / total, loss / total, self.rate, ratios)
 
+    def shuffled(self) -> Iterator[tuple[np.ndarray, Step]]:
+        """Yield the rows of each batch of a new epoch, and the step bound to its size."""
+        self._shuffle()
+        for batch, step in zip(self.slices, self._steps, strict=True):
+            yield self.order[batch], step
+
+    def step(self, rows: np.ndarray, step: Step) -> float:
+        """Take one step at `rate`, outside an epoch; return the loss before it."""
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            value = step.run(rows)
+            if math.isfinite(value) and step.mass:
+                self._update(step.mass, step.touched)
+        return value
+
     def _shuffle(self) -> None:
         """Permute the order as scikit-learn does: a shuffled index of the last order."""
         if self._random_state is not None:

@@ -61,6 +61,11 @@ class Run:
         Whether this is one epoch of ``partial_fit``.
     continued : bool
         Whether training goes on from an earlier call.
+
+    Attributes
+    ----------
+    watching : bool
+        Whether `update_ratios` gets an entry an epoch: ||step|| / ||W|| by layer.
     """
 
     def __init__(
@@ -81,6 +86,8 @@ class Run:
         self.incremental, self.continued = incremental, continued
         self.by_score = estimator.early_stopping and validation is not None
         self.best: Any = None
+        self.watching = False
+        self.update_ratios: list[list[float] | None] = []
         self.started = time.perf_counter()
         self._start_history()
         self._start_stopping()
@@ -141,6 +148,7 @@ class Run:
         """
         estimator = self.estimator
         training = self.training()
+        training.watching = self.watching
         interrupted = False
         with blas_threads(self.network.largest_product(self._batch_size())):
             if self.by_score and self.continued:
@@ -238,6 +246,7 @@ class Run:
         stopping = self.stopping
         measured = self._measure(training)
         self._record(epoch, measured)
+        self.update_ratios.append(epoch.update_ratios)
         if self.by_score:
             self.scores.append(measured[1])
             self._rank(training, measured[1])

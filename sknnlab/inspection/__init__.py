@@ -1,0 +1,51 @@
+"""The lab: a training run examined as an experienced practitioner would.
+
+`diagnose` runs every check and gives verdicts; each check is also a function of its own,
+and what it looked at can be drawn. All work on clones: the estimator stays what it was.
+"""
+
+from sknnlab.inspection._data import check_data, compare_baselines
+from sknnlab.inspection._diagnose import diagnose
+from sknnlab.inspection._displays import (
+    ActivationsDisplay,
+    LearningCurvesDisplay,
+    LearningRateRangeDisplay,
+    UpdateRatiosDisplay,
+    WeightsDisplay,
+)
+from sknnlab.inspection._findings import THRESHOLDS, Diagnosis, Finding, threshold_context
+from sknnlab.inspection._start import (
+    activation_statistics,
+    check_gradient,
+    check_initial_loss,
+    check_symmetry,
+)
+from sknnlab.inspection._training import (
+    check_learning_curve,
+    check_overfit_small_batch,
+    learning_rate_range,
+    update_ratios,
+)
+
+__all__ = [
+    "THRESHOLDS",
+    "ActivationsDisplay",
+    "Diagnosis",
+    "Finding",
+    "LearningCurvesDisplay",
+    "LearningRateRangeDisplay",
+    "UpdateRatiosDisplay",
+    "WeightsDisplay",
+    "activation_statistics",
+    "check_data",
+    "check_gradient",
+    "check_initial_loss",
+    "check_learning_curve",
+    "check_overfit_small_batch",
+    "check_symmetry",
+    "compare_baselines",
+    "diagnose",
+    "learning_rate_range",
+    "threshold_context",
+    "update_ratios",
+]

@@ -1,0 +1,115 @@
+"""The examination as a whole."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sknnlab.inspection._data import check_data, compare_baselines
+from sknnlab.inspection._findings import Diagnosis, Finding
+from sknnlab.inspection._start import (
+    activation_statistics,
+    check_gradient,
+    check_initial_loss,
+    check_symmetry,
+)
+from sknnlab.inspection._subject import Subject
+from sknnlab.inspection._training import (
+    check_learning_curve,
+    check_overfit_small_batch,
+    learning_rate_range,
+    update_ratios,
+)
+
+__all__ = ["CHECKS", "diagnose"]
+
+# In the order in which an expert looks. Each but the first few means nothing once an
+# earlier one has found the run unable to succeed.
+CHECKS = {
+    "check_data": check_data,
+    "check_initial_loss": check_initial_loss,
+    "check_gradient": check_gradient,
+    "check_symmetry": check_symmetry,
+    "activation_statistics": activation_statistics,
+    "check_overfit_small_batch": check_overfit_small_batch,
+    "learning_rate_range": learning_rate_range,
+    "check_learning_curve": check_learning_curve,
+    "update_ratios": update_ratios,
+    "compare_baselines": compare_baselines,
+}
+ALWAYS = ("check_data", "check_initial_loss", "check_gradient", "check_symmetry")
+
+
+def diagnose(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    X_val: Any = None,
+    y_val: Any = None,
+    budget: float | None = None,
+    random_state: Any = None,
+) -> Diagnosis:
+    """Examine an estimator on data, as an experienced practitioner would.
+
+    Runs every check of this module in turn, leaves out those that an earlier problem makes
+    meaningless, and ends with one sentence of advice. Trains clones only: the estimator
+    stays what it was, fitted or not.
+
+    Parameters
+    ----------
+    estimator : estimator or Pipeline
+        MLPClassifier, MLPRegressor or LinearSVMSoftmax, or a Pipeline that ends in one
+        (earlier steps transform first).
+    X, y : array-like
+        Training rows and targets, as for ``fit``.
+    X_val, y_val : array-like, default=None
+        Validation rows; without them a fifth is held out.
+    budget : float, default=None
+        About how many seconds it may take, > 0; None is 20. The length of training follows
+        from the sizes of network and data, never from a clock, so that findings repeat.
+    random_state : int, RandomState or None, default=None
+        None takes the estimator's own.
+
+    Returns
+    -------
+    diagnosis : Diagnosis
+        Prints as a table; see its `findings`, `advice`, `to_frame` and `plot`.
+
+    Raises
+    ------
+    TypeError
+        Not one of our estimators.
+    ValueError
+        Data or parameters that ``fit`` would refuse, or a budget that is not positive.
+
+    References
+    ----------
+    CS231n: Convolutional Neural Networks for Visual Recognition, notes on Neural Networks
+    Part 3: Learning and Evaluation.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sknnlab import MLPClassifier
+    >>> from sknnlab.inspection import diagnose
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = MLPClassifier((8,), initializer="zeros", max_iter=20, random_state=0)
+    >>> diagnosis = diagnose(net, (X - X.mean(axis=0)) / X.std(axis=0), y)
+    >>> [finding.check for finding in diagnosis.findings if finding.status == "problem"]
+    ['check_symmetry']
+    """
+    if budget is not None and not budget > 0:
+        raise ValueError(f"budget must be a number of seconds > 0 or None, got {budget!r}.")
+    subject = Subject(estimator, X, y, X_val, y_val, random_state, budget)
+    findings: list[Finding] = []
+    skipped: dict[str, str] = {}
+    cause = ""
+    for name, check in CHECKS.items():
+        if cause and name not in ALWAYS:
+            skipped[name] = cause
+            continue
+        found = check.on(subject)
+        findings += found
+        if not cause and any(finding.blocking for finding in found):
+            cause = name
+    return Diagnosis(subject.name, findings, skipped, subject)

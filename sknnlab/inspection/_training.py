@@ -1,0 +1,414 @@
+"""Checks that train: a few rows, a sweep of rates, the curve, the updates."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sknnlab._engine.threads import blas_threads
+from sknnlab._engine.training import Training
+from sknnlab._estimators.fitting import Run
+from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._subject import PLAIN, Subject, check
+
+__all__ = [
+    "Sweep",
+    "check_learning_curve",
+    "check_overfit_small_batch",
+    "learning_rate_range",
+    "sweep",
+    "update_ratios",
+]
+
+FEW = 32  # rows to memorize
+STEPS = 400  # to memorize them in
+SWEEP = 120  # steps of the sweep
+PROBE = 60  # steps at a fixed rate
+
+
+# -- a few rows --------------------------------------------------------------------------
+
+
+@check
+def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
+    """Train on a few dozen rows, penalty, dropout and augmentation off; score the same rows.
+
+    The loss must go to about zero: a network that cannot memorize a few rows has a wrong
+    gradient, too few units, or labels that contradict each other (CS231n, sanity checks).
+    Several rates are tried, so that a wrong rate is not blamed on the network.
+    """
+    rows = _few_rows(subject)
+    reason = "a network that cannot memorize a few rows will not learn many"
+    if len(rows) < 2:
+        found.ok("too few parameters or rows to tell", "about 0", reason)
+        return
+    left, rate = _best_memory(subject, rows)
+    own = subject.start.configuration.rate
+    at = "" if subject.full_batch else f" at rate {rate:g}"
+    measured = f"{left:.1%} of the first loss left on {len(rows)} rows{at}"
+    expected = "about 0"
+    advice = "more units or layers, another activation, or check y and the loss"
+    if left > threshold("not_memorized"):
+        found.add("problem", measured, expected, reason, advice)
+    elif left > threshold("memorized"):
+        found.add("warning", measured, expected, reason, advice)
+    else:
+        found.ok(measured + ("" if rate == own else f", configured {own:g}"), expected, reason)
+
+
+def _few_rows(subject: Subject) -> np.ndarray:
+    """Return distinct rows, as many as the network can surely memorize."""
+    n_outputs = subject.start.network.dense[-1].W.shape[1]
+    if subject.first_pass.hidden:
+        most = subject.n_params // (4 * n_outputs)
+    else:
+        most = subject.X.shape[1] // 2  # a linear model separates half as many rows as columns
+    rows = subject.draw(min(FEW, most, subject.X.shape[0]))
+    X = subject.X[rows]
+    X = X.toarray() if hasattr(X, "toarray") else X
+    return rows[np.sort(np.unique(X, axis=0, return_index=True)[1])]
+
+
+def _best_memory(subject: Subject, rows: np.ndarray) -> tuple[float, float]:
+    """Return the smallest share of the first loss, and the rate that reached it."""
+    own = subject.start.configuration.rate
+    usual = subject.start.configuration.optimizer.default_rate
+    best = (math.inf, own)
+    for rate in (own, usual, 10 * usual, 10 * own, 0.1 * own, 0.1 * usual):
+        left = _memorize(subject, rows, rate)
+        best = min(best, (left, rate), key=lambda pair: pair[0])
+        if best[0] <= threshold("memorized") or subject.full_batch:
+            break
+    return best
+
+
+def _memorize(subject: Subject, rows: np.ndarray, rate: float) -> float:
+    """Return the share of the loss that is left after training on `rows` alone."""
+    parameters = {**PLAIN, "batch_size": len(rows), "learning_rate": "constant"}
+    parameters |= {"learning_rate_init": rate, "max_iter": STEPS, "tol": 0.0}
+    run = subject.run(rows, n_iter_no_change=math.inf, **parameters)
+    floor = _floor(run)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            run.run()
+        except ValueError:
+            return math.inf
+    losses = run.history["loss"]
+    if not losses or not math.isfinite(losses[-1]):
+        return math.inf
+    scale = max(losses[0] - floor, 1e-12)
+    return max(float(np.min(losses[-10:])) - floor, 0.0) / scale
+
+
+def _floor(run: Run) -> float:
+    """Return the smallest loss there can be on these targets (0 for most losses)."""
+    y = run.data.y
+    if y.ndim == 2 and run.loss.link == "logistic" and not np.isin(y, (0, 1)).all():
+        inside = y[(y > 0) & (y < 1)].astype(float)
+        entropy = -(inside * np.log(inside) + (1 - inside) * np.log(1 - inside))
+        return float(entropy.sum() / len(y))
+    return 0.0
+
+
+# -- the rate ----------------------------------------------------------------------------
+
+
+@dataclass
+class Sweep:
+    """Losses along an exponential sweep of the learning rate.
+
+    Attributes
+    ----------
+    rates, losses, smoothed : ndarray of shape (n_steps,)
+    suggestion : float or None
+        Where the smoothed loss falls fastest per decade.
+    low, high : float or None
+        The usable interval.
+    reason : str
+        Why there is no suggestion.
+    configured : float
+    """
+
+    rates: np.ndarray
+    losses: np.ndarray
+    smoothed: np.ndarray
+    suggestion: float | None
+    low: float | None
+    high: float | None
+    reason: str
+    configured: float
+
+
+def sweep(subject: Subject) -> Sweep:
+    """Train a clone while the rate grows from tiny to far too large (Smith 2017)."""
+    own = subject.start.configuration.rate
+    typical = subject.start.configuration.optimizer.default_rate
+    rates = typical * np.logspace(-5, 4, SWEEP)
+    losses = []
+    training = _rate_run(subject, rates[0]).training()
+    step = _stepper(training)
+    best = smoothed = math.nan
+    curve = []
+    for i, rate in enumerate(rates):
+        value = step(rate)
+        if not math.isfinite(value):
+            break
+        losses.append(value)
+        # bias-corrected exponential average
+        smoothed = value if i == 0 else 0.85 * smoothed + 0.15 * value
+        curve.append(smoothed)
+        best = smoothed if i == 0 else min(best, smoothed)
+        if i > 10 and smoothed > threshold("divergence") * max(best, 1e-12):
+            break
+    n = len(losses)
+    return _judge_sweep(rates[:n], np.array(losses), np.array(curve), own)
+
+
+def _judge_sweep(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, own: float) -> Sweep:
+    nothing = Sweep(rates, losses, smoothed, None, None, None, "", own)
+    if len(losses) < 10:
+        nothing.reason = "the loss is not finite from the start"
+        return nothing
+    noise = float(np.std(losses[: len(losses) // 4]))
+    start = float(np.median(smoothed[: len(losses) // 5]))
+    lowest = int(np.argmin(smoothed))
+    drop = start - smoothed[lowest]
+    if drop < max(0.03 * abs(start), noise):
+        nothing.reason = "the loss falls at no rate"
+        return nothing
+    # the smoothed curve lags behind the rates by about the length of its memory
+    slope = np.gradient(smoothed, np.log10(rates))[: lowest + 1]
+    steepest = int(np.argmin(slope))
+    falling = np.flatnonzero(smoothed < start - 0.1 * drop)
+    low = float(rates[max(falling[0] - 6, 0)])
+    return Sweep(
+        rates,
+        losses,
+        smoothed,
+        float(rates[max(steepest - 6, 0)]),
+        low,
+        float(rates[max(lowest - 3, 0)]),
+        "",
+        own,
+    )
+
+
+def _rate_run(subject: Subject, rate: float) -> Run:
+    rows = subject.draw(4000, subject.split[0])
+    return subject.run(
+        rows, learning_rate="constant", learning_rate_init=float(rate), early_stopping=False
+    )
+
+
+def _stepper(training: Training) -> Any:
+    """Return a function that takes one step at a rate and returns the loss before it."""
+    batches = _endless(training)
+
+    def step(rate: float) -> float:
+        training.rate = rate
+        with blas_threads(training.network.largest_product(training.slices[0].stop)):
+            return training.step(*next(batches))
+
+    return step
+
+
+def _endless(training: Training) -> Any:
+    while True:
+        yield from training.shuffled()
+
+
+@check
+def learning_rate_range(subject: Subject, found: Findings) -> None:
+    """Sweep the learning rate on a clone and place the configured one.
+
+    The rate grows exponentially, a step each, until the smoothed loss is four times its
+    best. The suggestion is where it falls fastest per decade; the usable interval goes from
+    where it begins to fall to where it stops (Smith 2017). The configured rate is then
+    tried for a few dozen steps beside the suggested one, from the same start.
+    """
+    reason = "too low a rate does not arrive, too high a one bounces or explodes"
+    if subject.full_batch:
+        found.ok("L-BFGS chooses its steps by line search", "no rate", reason)
+        return
+    swept = sweep(subject)
+    own = swept.configured
+    if swept.suggestion is None:
+        found.add(
+            "warning",
+            f"no suggestion: {swept.reason}",
+            "a falling loss somewhere",
+            reason,
+            "look at the features, the labels and the initialization first",
+        )
+        return
+    interval = f"usable {swept.low:.1e} to {swept.high:.1e}, suggested {swept.suggestion:.1e}"
+    measured = f"configured rate {own:.1e}"
+    advice = f"learning_rate_init={swept.suggestion:.1g}"
+    start, ours = _probe(subject, own)
+    _, theirs = _probe(subject, swept.suggestion)
+    gain = max(start - theirs, 1e-12)
+    share = (start - ours) / gain
+    if own > 3 * swept.suggestion and not (ours < 0.8 * start or share > 0.2):
+        measured += f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
+        found.add("problem", measured, interval, reason, advice)
+    elif own < swept.suggestion * threshold("rate_slow"):
+        # at a low rate progress grows with the steps: what would the whole run reach?
+        reach = share * _steps_to_come(subject, start - ours) / PROBE
+        slow = share < threshold("rate_low") and reach < 0.5
+        measured += f": {max(share, 0):.2g} of the progress at the suggested one"
+        found.add("problem" if slow else "warning", measured, interval, reason, advice)
+    elif swept.high is not None and own > 3 * swept.high:
+        found.add("warning", measured, interval, reason, advice)
+    else:
+        found.ok(measured, interval, reason)
+
+
+def _probe(subject: Subject, rate: float) -> tuple[float, float]:
+    """Return the loss before and after a few dozen steps, on rows that stay the same."""
+    run = _rate_run(subject, rate)
+    training = run.training()
+    data = run.data.rows(np.arange(min(len(run.data), 1000)))
+    before = _loss(run, data)
+    step = _stepper(training)
+    finite = all(math.isfinite(step(rate)) for _ in range(PROBE))
+    after = _loss(run, data)
+    return before, after if finite and math.isfinite(after) else math.inf
+
+
+def _loss(run: Run, data: Any) -> float:
+    """Return the mean loss of the network as it predicts."""
+    run.network.refresh()
+    raw = run.network.predict_raw(data.X)
+    weights = data.normalized_weights()
+    return run.loss.value_and_gradient(data.y, raw, weights, np.empty_like(raw))
+
+
+def _steps_to_come(subject: Subject, gain: float) -> float:
+    """Return how many steps the run has before max_iter, or tol, ends it."""
+    template, n_samples = subject.template, len(subject.split[0])
+    size = 200 if template.batch_size == "auto" else int(template.batch_size)
+    per_epoch = max(1, n_samples // size)
+    ends = gain / PROBE * per_epoch < template.tol and not template.early_stopping
+    epochs = min(template.max_iter, template.n_iter_no_change + 2) if ends else template.max_iter
+    return epochs * per_epoch
+
+
+# -- the curve ---------------------------------------------------------------------------
+
+
+@check
+def check_learning_curve(subject: Subject, found: Findings) -> None:
+    """Train, then read the curve.
+
+    Explosion or NaN (the rate is too high); a loss that barely moves (too low, or nothing
+    to learn); a flat start and then a drop (poor initialization); training score far over
+    validation score (overfitting) or both low (underfitting); a validation score too noisy
+    to steer by; training that was cut off (CS231n, babysitting the learning process).
+    """
+    trained = subject.trained
+    losses = np.array(trained.history["loss"], float)
+    reason = "the curve tells rate, initialization and capacity apart"
+    worst = float(np.nanmax(losses)) if len(losses) else math.inf
+    exploded = len(losses) > 1 and worst > threshold("explosion") * losses[0]
+    if trained.diverged or exploded:
+        found.add(
+            "problem",
+            "the loss exploded" + ("" if trained.diverged else f" to {worst:.3g}"),
+            "a falling loss",
+            "steps longer than the curvature allows grow from step to step",
+            "a lower learning_rate_init (a tenth), scaled features and targets, or clip_norm=1",
+        )
+        return
+    _read_shape(subject, found, losses, reason)
+    _read_validation(subject, found)
+
+
+def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: str) -> None:
+    trained = subject.trained
+    first = max(float(subject.first_pass.loss), float(losses[0]), 1e-12)
+    left = float(losses.min()) / first
+    tenth = max(len(losses) // 10, 1)
+    fifth = losses[-max(len(losses) // 5, 1) - 1]
+    still = (float(fifth) - float(losses[-1])) / first
+    measured = f"loss {first:.3g} to {losses[-1]:.3g} in {len(losses)} epochs"
+    if left > threshold("flat"):
+        advice = "another learning rate, then features that tell more, or a larger network"
+        found.add("warning", measured, "a falling loss", reason, advice)
+    elif losses[tenth - 1] > threshold("flat") * first and len(losses) >= 10 and left < 0.5:
+        advice = "another initializer for this activation, or batchnorm=True"
+        what = f"{measured}, flat for the first tenth"
+        found.add("warning", what, "a drop from the start", reason, advice)
+    elif still > threshold("unfinished") and trained.complete:
+        advice = "more epochs (max_iter), or a higher learning rate"
+        what = f"{measured}, still falling at the end"
+        found.add("warning", what, "level at the end", reason, advice)
+    else:
+        found.ok(measured, "a falling loss, level at the end", reason)
+
+
+def _read_validation(subject: Subject, found: Findings) -> None:
+    trained = subject.trained
+    rows, (X_val, y_val, _) = subject.split
+    if X_val is None:
+        return
+    model = trained.estimator
+    rows = subject.draw(5000, rows)
+    train, validation = model.score(subject.X[rows], subject.y[rows]), model.score(X_val, y_val)
+    losses = np.array(trained.history["validation_loss"], float)
+    rising = len(losses) > 5 and losses[-1] > threshold("overfit_loss") * np.nanmin(losses)
+    measured = f"score {train:.3f} on training rows, {validation:.3f} on validation rows"
+    reason = "a gap means memorizing, two low scores mean too little capacity or information"
+    if train - validation > threshold("gap") or (rising and train - validation > 0.05):
+        advice = "early_stopping=True, dropout, a larger alpha, a smaller network or more rows"
+        found.add("warning", measured, "alike", reason, advice)
+    elif train < 0.5 and not subject.classifies:
+        advice = "more units, more epochs, or features that tell more"
+        found.add("warning", measured, "high and alike", reason, advice)
+    else:
+        found.ok(measured, "alike", reason)
+    if subject.template.early_stopping and subject.classifies:
+        share = subject.template.validation_fraction
+        n_rows = len(y_val) if subject._given[0] is not None else share * len(subject.y)
+        error = math.sqrt(max(validation * (1 - validation), 0.01) / max(n_rows, 1))
+        if error > threshold("noise"):
+            found.add(
+                "warning",
+                f"{n_rows:.0f} validation rows: the score is uncertain by {error:.3f}",
+                "below 0.03",
+                "early stopping then follows chance",
+                "a larger validation_fraction, or scoring='loss', which is less noisy",
+            )
+
+
+@check
+def update_ratios(subject: Subject, found: Findings) -> None:
+    """Compare each layer's step with its weights, at each epoch's last step.
+
+    ||step|| / ||W|| is about 1e-3 in a healthy run; 0.1 and more overturns the weights,
+    1e-5 and less does not move them (CS231n, ratio of weights to updates).
+    """
+    reason = "steps should move the weights, and not overturn them"
+    ratios = np.array(subject.trained.update_ratios, float)
+    if not len(ratios):
+        found.ok("no steps to measure", "about 1e-3", reason)
+        return
+    early = ratios[: max(len(ratios) // 2, 1)]
+    typical = np.median(np.where(np.isfinite(early), early, np.nan), axis=0)
+    typical = typical[np.isfinite(typical)]
+    if not len(typical):
+        found.ok("no steps to measure", "about 1e-3", reason)
+        return
+    measured = "by layer " + ", ".join(f"{value:.1e}" for value in typical)
+    if typical.max() > threshold("update_high"):
+        advice = "a lower learning_rate_init, or larger initial weights"
+        found.add("warning", measured, "about 1e-3", reason, advice)
+    elif typical.max() < threshold("update_low"):
+        advice = "a higher learning_rate_init"
+        found.add("warning", measured, "about 1e-3", reason, advice)
+    else:
+        found.ok(measured, "about 1e-3", reason)
