@@ -147,6 +147,14 @@ class Network:
         """Return the raw predictions of X, of shape (n_samples, n_outputs)."""
         return raw_predictions(self.stages(), X, self.dtype)
 
+    def without_dropout(self) -> Network:
+        """Return a copy that drops nothing in training mode."""
+        network = Network(
+            [deepcopy(layer) for layer in self.layers if not isinstance(layer, Dropout)], self.dtype
+        )
+        network.params[...] = self.params
+        return network
+
     def copy(self) -> Network:
         """Return an independent copy."""
         return deepcopy(self)

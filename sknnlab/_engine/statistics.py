@@ -36,6 +36,19 @@ class HiddenLayer:
     slope: np.ndarray | None
     delta: np.ndarray
 
+    def saturated(self, limit: float = 0.05) -> float:
+        """Return the share of activations, 0 apart, with f'(z) below `limit` of its largest."""
+        if self.slope is None:
+            return 0.0
+        slope = np.abs(self.slope)
+        flat = slope < limit * max(float(slope.max()), 0.25)
+        return float((flat & (self.a != 0)).mean())
+
+    @property
+    def dead(self) -> float:
+        """The share of units that are 0 for every row."""
+        return float((self.a == 0).all(axis=0).mean())
+
 
 @dataclass
 class Pass:

@@ -23,6 +23,12 @@ from sknnlab._component import PartsMixin
 from sknnlab._engine.batches import Data
 from sknnlab._engine.layers import BatchNormLayer, Dense, PReLULayer
 from sknnlab._engine.network import Network, build
+from sknnlab._estimators.callbacks import (
+    RUNNING,
+    CallbackSupportMixin,
+    Tasks,
+    with_callbacks,
+)
 from sknnlab._estimators.configuration import Configuration, configure
 from sknnlab._estimators.fitting import NOT_FINITE, Run
 from sknnlab._estimators.stopping import split_rows
@@ -35,7 +41,15 @@ from sknnlab.optimizers import LBFGS
 __all__ = ["LayerParameters", "NeuralNetwork", "Targets"]
 
 # What only continued training needs.
-TRAINING_STATE = ("_optimizer", "_average", "_raw_params", "_random_state", "_rng", "_stopping")
+TRAINING_STATE = (
+    "_optimizer",
+    "_average",
+    "_raw_params",
+    "_random_state",
+    "_rng",
+    "_stopping",
+    "_resumption",
+)
 
 
 class LayerParameters(NamedTuple):
@@ -78,12 +92,13 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
     try:
         yield
     except Exception:
+        running = {k: v for k, v in vars(estimator).items() if k in RUNNING}
         vars(estimator).clear()
-        vars(estimator).update(before)
+        vars(estimator).update(before, **running)
         raise
 
 
-class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
+class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     """Abstract estimator over the engine.
 
     Subclasses say what their targets are, which loss they train, and how they score.
@@ -118,6 +133,7 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
 
     # -- training -------------------------------------------------------------------
 
+    @with_callbacks
     def _fit(
         self,
         X: Any,
@@ -130,6 +146,8 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         """Train; `incremental` is one epoch that goes on from where the last call ended."""
         with all_or_nothing(self):
             run = self._prepare(X, y, sample_weight, validation, incremental, classes)
+            if not incremental:
+                run.tasks = Tasks(self, X, y, sample_weight, run.n_epochs)
             run.run()
             if not np.isfinite(self._network.params).all():
                 raise ValueError(NOT_FINITE)
@@ -149,7 +167,10 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         configuration = configure(self, self._per_batch_penalty)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        continued = hasattr(self, "_network") and (incremental or self.warm_start)
+        resumption = None if incremental else self.__dict__.pop("_resumption", None)
+        continued = hasattr(self, "_network") and (
+            incremental or self.warm_start or resumption is not None
+        )
         X, y = self._read_rows(X, y, reset=not continued)
         sample_weight = check_sample_weight(sample_weight, X)
         self._learn_targets(y, continued, classes)
@@ -157,14 +178,31 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         targets = self._read_targets(y, X.dtype, sample_weight, call)
         loss = self._loss_for(configuration, targets)
         self._check_batches(configuration, X)
-        random_state = self._stream(go_on=incremental and continued)
-        if continued:
+        go_on = resumption is not None or (incremental and continued)
+        random_state = self._stream(go_on)
+        if resumption is not None:
+            network = resumption.network.copy()
+        elif continued:
             network = self._continued_network(configuration)
         else:
             network = self._new_network(configuration, X, random_state)
-        rows, held_out = self._hold_out(configuration, X, targets, loss, validation, random_state)
+        split = None if resumption is None else resumption.split
+        rows, held_out = self._hold_out(
+            configuration, X, targets, loss, validation, random_state, split
+        )
         data = self._training_data(configuration, X, targets)
-        return Run(self, configuration, network, loss, data, rows, held_out, incremental, continued)
+        return Run(
+            self,
+            configuration,
+            network,
+            loss,
+            data,
+            rows,
+            held_out,
+            incremental,
+            continued,
+            resumption,
+        )
 
     def _read_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         """Return X in the network's dtype (C-ordered, or CSR), and y checked."""
@@ -294,8 +332,12 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         loss: Loss,
         given: tuple[Any, Any, Any],
         random_state: np.random.RandomState,
+        split: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> tuple[np.ndarray, Validation | None]:
-        """Return the rows to train on, and the validation: given, split off, or none."""
+        """Return the rows to train on, and the validation: given, split off, or none.
+
+        `split` is the one that an interrupted run had made.
+        """
         rows = np.arange(X.shape[0])
         X_val, y_val, weight_val = given
         if (X_val is None) != (y_val is None):
@@ -311,7 +353,9 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
             return rows, self._validation(X_val, held_out, loss)
         if not self.early_stopping or isinstance(configuration.optimizer, LBFGS):
             return rows, None
-        rows, val = split_rows(X.shape[0], targets.strata, self.validation_fraction, random_state)
+        rows, val = split or split_rows(
+            X.shape[0], targets.strata, self.validation_fraction, random_state
+        )
         weights = targets.sample_weight
         if weights is not None and not (weights[rows].any() and weights[val].any()):
             raise ValueError(
@@ -324,7 +368,9 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
             None,
             None if weights is None else weights[val],
         )
-        return rows, self._validation(X[val], held_out, loss)
+        held = self._validation(X[val], held_out, loss)
+        held.rows = val
+        return rows, held
 
     def _read_validation(self, X_val: Any, y_val: Any, dtype: np.dtype) -> tuple[Any, Any]:
         """Return the user's validation rows, checked against the training rows."""
@@ -344,6 +390,12 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
             self._metric,
             self.scoring,
         )
+
+    def _examine(self, X: Any, y: Any) -> tuple[Network, Loss, Data]:
+        """Return the fitted network and its loss, with rows as the engine sees them."""
+        X, y = self._read_rows(X, y, reset=False)
+        targets = self._read_targets(y, X.dtype, None, "validation")
+        return self._network, self._loss, Data(X, targets.engine)
 
     def trim(self) -> Any:
         """Drop what only continued training needs, for a small pickle.
@@ -421,7 +473,8 @@ class NeuralNetwork(PartsMixin, BaseEstimator, ABC):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), "_sknnlab_version": __version__}
+        state = {k: v for k, v in super().__getstate__().items() if k not in RUNNING}
+        return {**state, "_sknnlab_version": __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 import warnings
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,13 @@ from sknnlab._engine.lbfgs import minimize
 from sknnlab._engine.network import Network
 from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Diverged, Epoch, Training
+from sknnlab._estimators.callbacks import Tasks
 from sknnlab._estimators.configuration import Configuration
 from sknnlab._estimators.stopping import Stopping
 from sknnlab._estimators.validation import Validation
 from sknnlab.losses import Loss
 
-__all__ = ["NOT_FINITE", "Run"]
+__all__ = ["NOT_FINITE", "Resumption", "Run"]
 
 COLUMNS = (
     "epoch",
@@ -40,6 +43,37 @@ REMEDIES = (
     "Try a lower learning_rate_init (a tenth of it), features on one scale (StandardScaler), "
     "targets near unit scale, or clip_norm=1."
 )
+
+
+@dataclass
+class Resumption:
+    """What a run needs to go on, to the same bits, from where a checkpoint was written.
+
+    Attributes
+    ----------
+    network, averaged : Network
+        As trained, and what averaging has made of it (or None).
+    optimizer, average, stopping : parts with their state
+    order : ndarray of int
+        The rows in the last epoch's order.
+    split : (ndarray, ndarray) or None
+        Training and held-out rows.
+    best : snapshot or None
+    scores : list of float
+    n_done : int
+        Epochs.
+    """
+
+    network: Network
+    averaged: Network | None
+    optimizer: Any
+    average: Average | None
+    stopping: Stopping
+    order: np.ndarray
+    split: tuple[np.ndarray, np.ndarray] | None
+    best: Any
+    scores: list[float]
+    n_done: int
 
 
 class Run:
@@ -61,9 +95,13 @@ class Run:
         Whether this is one epoch of ``partial_fit``.
     continued : bool
         Whether training goes on from an earlier call.
+    resumption : Resumption or None
+        Where an interrupted run was.
 
     Attributes
     ----------
+    tasks : Tasks or None
+        Who is told of every epoch.
     watching : bool
         Whether `update_ratios` gets an entry an epoch: ||step|| / ||W|| by layer.
     """
@@ -79,18 +117,25 @@ class Run:
         validation: Validation | None,
         incremental: bool,
         continued: bool,
+        resumption: Resumption | None = None,
     ):
         self.estimator, self.configuration = estimator, configuration
         self.network, self.loss = network, loss
         self.data, self.rows, self.validation = data, rows, validation
         self.incremental, self.continued = incremental, continued
         self.by_score = estimator.early_stopping and validation is not None
+        self.resumption = copy.deepcopy(resumption)
         self.best: Any = None
+        self.tasks: Tasks | None = None
+        self._stopped = False
+        self._n_done = 0
         self.watching = False
         self.update_ratios: list[list[float] | None] = []
         self.started = time.perf_counter()
         self._start_history()
         self._start_stopping()
+        if self.resumption is not None:
+            self._resume(self.resumption)
 
     # -- what accumulates -----------------------------------------------------------
 
@@ -114,6 +159,17 @@ class Run:
             self.stopping.count = earlier.count
             self.stopping.n_plateaus = earlier.n_plateaus
 
+    def _resume(self, resumption: Resumption) -> None:
+        """Take up what an interrupted run had come to."""
+        self.best, self.scores = resumption.best, resumption.scores
+        self.stopping, self._n_done = resumption.stopping, resumption.n_done
+        self.started -= self.history["seconds"][-1]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs still to come, at most."""
+        return 1 if self.incremental else max(self.estimator.max_iter - self._n_done, 0)
+
     def _record(self, epoch: Epoch, measured: tuple[float, float]) -> None:
         """Add a row to the history."""
         row = (
@@ -131,10 +187,16 @@ class Run:
 
     def run(self) -> None:
         """Train in the way that the optimizer asks for, then keep the result."""
+        watchers = [] if self.tasks is None else self.tasks.callbacks
+        self.watching |= any(getattr(one, "watches_updates", False) for one in watchers)
+        if watchers:
+            self.estimator.history_ = self.history
         if self.configuration.optimizer.full_batch:
             self.minimize()
         else:
             self.train()
+        if self.tasks is not None:
+            self.tasks.finish(dict)
 
     def train(self) -> None:
         """Train by mini-batches until a reason to stop, then keep the result.
@@ -151,7 +213,7 @@ class Run:
         training.watching = self.watching
         interrupted = False
         with blas_threads(self.network.largest_product(self._batch_size())):
-            if self.by_score and self.continued:
+            if self.by_score and self.continued and self.resumption is None:
                 self._rank(training, self._measure(training)[1])
             try:
                 n_epochs = self._run_epochs(training)
@@ -160,8 +222,8 @@ class Run:
             final = training.evaluation_network()
         if self.best is not None:
             final.restore(self.best)
-        estimator.n_iter_ = n_epochs
         self._keep(training, final)
+        estimator.n_iter_ = n_epochs
         if interrupted:
             warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
             raise KeyboardInterrupt
@@ -179,7 +241,12 @@ class Run:
         optimizer = configuration.optimizer
         average = Average(configuration.average_decay) if configuration.averages else None
         averaged = self.network.copy() if average else None
-        if self.continued:
+        order = self.rows
+        if self.resumption is not None:
+            optimizer.adopt(self.resumption.optimizer)
+            average, averaged = self.resumption.average, self.resumption.averaged
+            order = self.resumption.order
+        elif self.continued:
             optimizer.adopt(getattr(estimator, "_optimizer", None))
             earlier = getattr(estimator, "_average", None)
             if average and earlier is not None:
@@ -196,7 +263,7 @@ class Run:
             configuration.schedule,
             configuration.rate,
             self.data,
-            self.rows,
+            order,
             self._batch_size(),
             configuration.regularization,
             estimator._random_state if getattr(estimator, "shuffle", True) else None,
@@ -209,20 +276,22 @@ class Run:
     def _run_epochs(self, training: Training) -> int:
         """Run epochs until one is the last; return how many there were."""
         estimator = self.estimator
-        self._n_done = 0
-        first = estimator._n_epochs if self.incremental and self.continued else 0
-        n_epochs = 1 if self.incremental else estimator.max_iter
+        first = estimator._n_epochs if self.incremental and self.continued else self._n_done
+        before, n_epochs = self._n_done, self.n_epochs
         training.n_plateaus = self.stopping.n_plateaus
         epochs = training.epochs(n_epochs, first, estimator.max_iter, estimator.t_)
         try:
+            self._begin()
             for epoch in epochs:
                 self._n_done += 1
                 estimator.t_ += len(self.rows)
-                estimator._n_epochs = first + self._n_done
-                if self._after(training, epoch):
-                    self._print(epoch, last=True)
+                estimator._n_epochs = first + self._n_done - before
+                stop = self._after(training, epoch)
+                stop = self._end(lambda: self._state(training)) or stop
+                self._print(epoch, stop or self._n_done == before + n_epochs)
+                if stop:
                     return self._n_done
-                self._print(epoch, last=self._n_done == n_epochs)
+                self._begin()
         except Diverged as divergence:
             self._survive(divergence)
             return self._n_done
@@ -234,6 +303,68 @@ class Run:
                 stacklevel=2,
             )
         return self._n_done
+
+    def _begin(self) -> None:
+        if self.tasks is not None:
+            self.tasks.begin()
+
+    def _end(self, state: Any) -> bool:
+        """Tell the callbacks that an epoch has ended; return whether they want to stop."""
+        self._stopped = self.tasks is not None and self.tasks.end(state)
+        return self._stopped
+
+    def _state(self, training: Training) -> dict[str, Any]:
+        """Return what makes a copy of the estimator one whose training ended here."""
+        estimator = self.estimator
+        network = training.evaluation_network().copy()
+        if self.best is not None:
+            network.restore(self.best)
+        state = {
+            **self._outcome(),
+            "_network": network,
+            "_optimizer": copy.deepcopy(training.optimizer),
+            "_average": copy.deepcopy(training.average),
+            "_raw_params": None if training.averaged is None else training.network.params.copy(),
+            "_stopping": copy.deepcopy(self.stopping),
+            "_random_state": copy.deepcopy(estimator._random_state),
+            "_rng": copy.deepcopy(estimator._rng),
+            "_update_ratios": self.update_ratios[-1] if self.update_ratios else None,
+        }
+        if any(getattr(one, "resumes", False) for one in self.tasks.callbacks):  # type: ignore[union-attr]
+            state["_resumption"] = self._resumption(training)
+        return state
+
+    def _resumption(self, training: Training) -> Resumption:
+        held = None if self.validation is None else self.validation.rows
+        resumption = Resumption(
+            training.network,
+            training.averaged,
+            training.optimizer,
+            training.average,
+            self.stopping,
+            training.order,
+            None if held is None else (self.rows, held),
+            self.best,
+            self.scores,
+            self._n_done,
+        )
+        return copy.deepcopy(resumption)
+
+    def _outcome(self) -> dict[str, Any]:
+        """Return the fitted attributes that tell how training went."""
+        objective = self.history["objective"]
+        finite = [value for value in objective if math.isfinite(value)]
+        by_score, stopping = self.by_score, self.stopping
+        return {
+            "history_": {name: list(values) for name, values in self.history.items()},
+            "loss_curve_": list(objective),
+            "loss_": finite[-1] if finite else math.inf,
+            "n_iter_": self._n_done,
+            "best_loss_": None if by_score else stopping.best_loss,
+            "validation_scores_": list(self.scores) if by_score else None,
+            "best_validation_score_": stopping.best_score if by_score else None,
+            "out_activation_": self.loss.link,
+        }
 
     def _measure(self, training: Training) -> tuple[float, float]:
         """Return validation loss and score, NaN without validation rows."""
@@ -293,14 +424,20 @@ class Run:
     def _print(self, epoch: Epoch, last: bool) -> None:
         """Print every `verbose`-th epoch, the first and the last."""
         every, n = int(self.estimator.verbose), self._n_done
-        if every and (n == 1 or n % every == 0 or last):
-            line = f"Iteration {n}, loss = {epoch.objective:.8f}"
-            if self.validation is not None:
-                line += (
-                    f", validation loss = {self.history['validation_loss'][-1]:.6f}"
-                    f", validation score = {self.history['validation_score'][-1]:.6f}"
-                )
-            print(line)
+        if not every or not (n == 1 or n % every == 0 or last):
+            return
+        words = [f"Iteration {n}", f"loss = {epoch.objective:.8f}"]
+        if self.validation is not None:
+            words.append(f"validation loss = {self.history['validation_loss'][-1]:.6f}")
+            words.append(f"validation score = {self.history['validation_score'][-1]:.6f}")
+        if math.isfinite(epoch.rate):
+            words.append(f"learning rate = {epoch.rate:.3g}")
+        seconds = time.perf_counter() - self.started
+        words.append(f"{seconds:.1f} s")
+        if not last and not self.incremental:
+            left = seconds / n * (self.estimator.max_iter - n)
+            words.append(f"at most {left:.1f} s to go")
+        print(", ".join(words))
 
     def _keep(self, training: Training, final: Network) -> None:
         """Set the fitted attributes."""
@@ -311,17 +448,7 @@ class Run:
         estimator._average = training.average
         estimator._raw_params = training.network.params if averages else None
         estimator._stopping = self.stopping
-        self._keep_history()
-        estimator.best_loss_ = None if self.by_score else self.stopping.best_loss
-        estimator.validation_scores_ = self.scores if self.by_score else None
-        estimator.best_validation_score_ = self.stopping.best_score if self.by_score else None
-
-    def _keep_history(self) -> None:
-        estimator = self.estimator
-        estimator.history_ = self.history
-        estimator.loss_curve_ = list(self.history["objective"])
-        finite = [value for value in self.history["objective"] if math.isfinite(value)]
-        estimator.loss_ = finite[-1] if finite else math.inf
+        vars(estimator).update(self._outcome())
 
     # -- full batch -----------------------------------------------------------------
 
@@ -336,6 +463,11 @@ class Run:
             self._record(Epoch(objective, loss, math.nan), measured)
             self._n_done = len(self.history["epoch"])
             self._print(Epoch(objective, loss, math.nan), last=False)
+            if self._end(lambda: {**self._outcome(), "_network": self.network.copy()}):
+                raise StopIteration
+            self._begin()
+
+        self._begin()
 
         with blas_threads(self.network.largest_product(len(self.data))):
             result = minimize(
@@ -348,7 +480,7 @@ class Run:
                 estimator.tol,
                 report,
             )
-        if not result.success:
+        if not (result.success or self._stopped):
             warnings.warn(
                 f"lbfgs failed to converge after {result.nit} iteration(s) "
                 f"(status={result.status}):\n{result.message}\nIncrease max_iter, max_fun or "
@@ -358,8 +490,7 @@ class Run:
             )
         estimator._network = self.network
         estimator._stopping = self.stopping
+        vars(estimator).update(self._outcome())
         estimator.n_iter_ = min(result.nit, estimator.max_iter)
-        self._keep_history()
-        estimator.loss_ = float(result.fun)
-        estimator.best_loss_ = float(result.fun)
+        estimator.loss_ = estimator.best_loss_ = float(result.fun)
         estimator.validation_scores_ = estimator.best_validation_score_ = None

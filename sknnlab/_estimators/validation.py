@@ -32,6 +32,11 @@ class Validation:
     metric : callable
         ``metric(y, y_pred, sample_weight=)``, the estimator's own score.
     scoring : None, "loss", str or callable
+
+    Attributes
+    ----------
+    rows : ndarray of int or None
+        Which of the training rows were held out for it, if any.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Validation:
         metric: Callable[..., float],
         scoring: Any,
     ):
+        self.rows: np.ndarray | None = None
         self._estimator, self._data, self._y = estimator, data, y
         self._sample_weight = sample_weight
         self._loss, self._metric, self._scoring = loss, metric, scoring

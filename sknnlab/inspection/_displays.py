@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sknnlab.inspection._start import deadness, saturation
 from sknnlab.inspection._subject import Subject
 from sknnlab.inspection._training import Sweep, sweep
 
@@ -205,7 +204,9 @@ class ActivationsDisplay:
         if not layers:
             raise ValueError("there are no hidden activations to draw.")
         return cls(
-            [layer.a for layer in layers], [*map(saturation, layers)], [*map(deadness, layers)]
+            [layer.a for layer in layers],
+            [layer.saturated() for layer in layers],
+            [layer.dead for layer in layers],
         )
 
     def plot(self, *, ax: Any = None) -> ActivationsDisplay:

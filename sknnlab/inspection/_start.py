@@ -9,7 +9,7 @@ import numpy as np
 
 from sknnlab._engine.batches import Data, Step
 from sknnlab._engine.layers import Activate
-from sknnlab._engine.statistics import HiddenLayer, Pass
+from sknnlab._engine.statistics import Pass
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import Activation
 from sknnlab.inspection._findings import Findings, threshold
@@ -320,23 +320,9 @@ def activation_statistics(subject: Subject, found: Findings) -> None:
         _check_layers(after, found, "after training", final=True)
 
 
-def saturation(layer: HiddenLayer) -> float:
-    """Return the share of activations whose slope is next to none; 0 where units rest at 0."""
-    if layer.slope is None:
-        return 0.0
-    slope = np.abs(layer.slope)
-    flat = slope < threshold("flat_slope") * max(float(slope.max()), 0.25)
-    return float((flat & (layer.a != 0)).mean())
-
-
-def deadness(layer: HiddenLayer) -> float:
-    """Return the share of units that are 0 for every row."""
-    return float((layer.a == 0).all(axis=0).mean())
-
-
 def _check_layers(passed: Pass, found: Findings, when: str, final: bool) -> None:
-    saturated = [saturation(layer) for layer in passed.hidden]
-    dead = [deadness(layer) for layer in passed.hidden]
+    saturated = [layer.saturated(threshold("flat_slope")) for layer in passed.hidden]
+    dead = [layer.dead for layer in passed.hidden]
     numbers = "; ".join(
         f"{i}: {layer.a.mean():+.2g} +- {layer.a.std():.2g}"
         for i, layer in enumerate(passed.hidden[:4], 1)

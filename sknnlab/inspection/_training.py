@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sknnlab._engine.statistics import one_pass
 from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
@@ -249,27 +250,35 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
     interval = f"usable {swept.low:.1e} to {swept.high:.1e}, suggested {swept.suggestion:.1e}"
     measured = f"configured rate {own:.1e}"
     advice = f"learning_rate_init={swept.suggestion:.1g}"
-    start, ours = _probe(subject, own)
-    _, theirs = _probe(subject, swept.suggestion)
-    gain = max(start - theirs, 1e-12)
-    share = (start - ours) / gain
-    if own > 3 * swept.suggestion and not (ours < 0.8 * start or share > 0.2):
+    start, ours, dead = _probe(subject, own)
+    _, theirs, _ = _probe(subject, swept.suggestion)
+    share = (start - ours) / max(start - theirs, 1e-12)
+    beyond = own > 3 * (swept.high or math.inf) or own > 100 * swept.suggestion
+    if own > 3 * swept.suggestion and (
+        (share < 0.2 and not ours < 0.8 * start)
+        or (beyond and (share < 0.5 or dead > threshold("dead")))
+    ):
         measured += f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
+        if dead > threshold("dead"):
+            measured += f", and {dead:.0%} of a layer's units are dead"
         found.add("problem", measured, interval, reason, advice)
     elif own < swept.suggestion * threshold("rate_slow"):
         # at a low rate progress grows with the steps: what would the whole run reach?
         reach = share * _steps_to_come(subject, start - ours) / PROBE
-        slow = share < threshold("rate_low") and reach < 0.5
+        slow = share < threshold("rate_low") and reach < 1
         measured += f": {max(share, 0):.2g} of the progress at the suggested one"
         found.add("problem" if slow else "warning", measured, interval, reason, advice)
-    elif swept.high is not None and own > 3 * swept.high:
+    elif beyond:
         found.add("warning", measured, interval, reason, advice)
     else:
         found.ok(measured, interval, reason)
 
 
-def _probe(subject: Subject, rate: float) -> tuple[float, float]:
-    """Return the loss before and after a few dozen steps, on rows that stay the same."""
+def _probe(subject: Subject, rate: float) -> tuple[float, float, float]:
+    """Return the loss before and after a few dozen steps, on rows that stay the same.
+
+    And the largest share of a layer's units that are dead then.
+    """
     run = _rate_run(subject, rate)
     training = run.training()
     data = run.data.rows(np.arange(min(len(run.data), 1000)))
@@ -277,7 +286,10 @@ def _probe(subject: Subject, rate: float) -> tuple[float, float]:
     step = _stepper(training)
     finite = all(math.isfinite(step(rate)) for _ in range(PROBE))
     after = _loss(run, data)
-    return before, after if finite and math.isfinite(after) else math.inf
+    if not (finite and math.isfinite(after)):
+        return before, math.inf, 0.0
+    passed = one_pass(run.network.without_dropout(), run.loss, data)
+    return before, after, max([layer.dead for layer in passed.hidden], default=0.0)
 
 
 def _loss(run: Run, data: Any) -> float:
