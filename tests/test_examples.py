@@ -1,5 +1,6 @@
-"""Every example runs as a script."""
+"""Every example runs as a script, and keeps its promise."""
 
+import os
 import pathlib
 import re
 import subprocess
@@ -8,14 +9,37 @@ import sys
 import pytest
 
 EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
+pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
+def run(script):
+    """Return what an example prints; its pictures are drawn and not shown."""
+    environment = {**os.environ, "MPLBACKEND": "Agg"}
+    command = [sys.executable, "-W", "ignore::UserWarning", str(script)]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
 def test_the_quickstart_is_at_least_as_good_as_scikit_learn():
-    script = EXAMPLES / "quickstart.py"
-    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
-    found = re.findall(r"^    (.*?)\s+(0\.\d{4})$", result.stdout, re.M)
+    found = re.findall(r"^    (.*?)\s+(0\.\d{4})$", run(EXAMPLES / "quickstart.py"), re.M)
     accuracy = {name: float(number) for name, number in found}
     ours = accuracy["sknnlab MLPClassifier, searched"]
     assert ours >= accuracy["scikit-learn MLPClassifier"]
     assert ours > accuracy["scikit-learn LinearSVC"]
+
+
+def test_following_the_advice_mends_a_bad_configuration():
+    printed = run(EXAMPLES / "diagnose.py")
+    before, after = map(float, re.search(r"before (\S+), after (\S+)", printed).groups())
+    assert before < 0.7
+    assert after > 0.92
+    assert "check_symmetry" in printed
+
+
+@pytest.mark.parametrize("script", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
+def test_an_experiment_asserts_its_own_claim(script):
+    pytest.importorskip("matplotlib")
+    last = script.read_text().rsplit("# %%", 1)[-1]
+    assert "assert " in last or "assert_" in last
+    run(script)

@@ -93,10 +93,12 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         slack = np.maximum(np.abs(dW) - l1, 0)
         reach = float(slack @ slack) / (2 * l2) if l2 else math.inf * float(slack.any())
         status = "problem" if not reach >= 0.02 * first else "ok"
+        better = alpha / 1000
         measured = f"under alpha={alpha:g} the objective can fall by at most {reach:.3g}"
         expected = f"a good part of {first:.3g}"
     else:
         ratio = penalty / first
+        better = 0.05 * alpha / max(ratio, 1e-300)
         status = "problem" if ratio > threshold("drowning_penalty") else "ok"
         if status == "ok" and ratio > threshold("initial_penalty"):
             status = "warning"
@@ -107,7 +109,7 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         measured,
         expected,
         "a penalty larger than the loss pulls the weights to 0 whatever the data say",
-        f"alpha={alpha / 100:.1g} or less" if status != "ok" else "",
+        f"alpha={better:.0e} or less" if status != "ok" else "",
     )
 
 

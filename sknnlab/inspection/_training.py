@@ -182,21 +182,16 @@ def _judge_sweep(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, ow
     if drop < max(0.03 * abs(start), noise):
         nothing.reason = "the loss falls at no rate"
         return nothing
+    # where it was last at its starting height, before the lowest point
+    above = np.flatnonzero(smoothed[: lowest + 1] >= start - 0.1 * drop)
+    begin = int(above[-1]) if len(above) else 0
+    slope = np.gradient(smoothed, np.log10(rates))[begin : lowest + 1]
+    steepest = begin + int(np.argmin(slope))
     # the smoothed curve lags behind the rates by about the length of its memory
-    slope = np.gradient(smoothed, np.log10(rates))[: lowest + 1]
-    steepest = int(np.argmin(slope))
-    falling = np.flatnonzero(smoothed < start - 0.1 * drop)
-    low = float(rates[max(falling[0] - 6, 0)])
-    return Sweep(
-        rates,
-        losses,
-        smoothed,
-        float(rates[max(steepest - 6, 0)]),
-        low,
-        float(rates[max(lowest - 3, 0)]),
-        "",
-        own,
+    suggestion, low, high = (
+        float(rates[max(i - lag, 0)]) for i, lag in ((steepest, 6), (begin, 6), (lowest, 3))
     )
+    return Sweep(rates, losses, smoothed, suggestion, low, high, "", own)
 
 
 def _rate_run(subject: Subject, rate: float) -> Run:
@@ -251,15 +246,15 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
     measured = f"configured rate {own:.1e}"
     advice = f"learning_rate_init={swept.suggestion:.1g}"
     start, ours, dead = _probe(subject, own)
-    _, theirs, _ = _probe(subject, swept.suggestion)
+    _, theirs, usual = _probe(subject, swept.suggestion)
     share = (start - ours) / max(start - theirs, 1e-12)
+    killed = dead > threshold("dead") and dead > usual + 0.3
     beyond = own > 3 * (swept.high or math.inf) or own > 100 * swept.suggestion
     if own > 3 * swept.suggestion and (
-        (share < 0.2 and not ours < 0.8 * start)
-        or (beyond and (share < 0.5 or dead > threshold("dead")))
+        (share < 0.2 and not ours < 0.8 * start) or (beyond and (share < 0.5 or killed))
     ):
         measured += f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
-        if dead > threshold("dead"):
+        if killed:
             measured += f", and {dead:.0%} of a layer's units are dead"
         found.add("problem", measured, interval, reason, advice)
     elif own < swept.suggestion * threshold("rate_slow"):
