@@ -16,6 +16,7 @@ import warnings
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from sknnlab import LinearSVMSoftmax, MLPClassifier
@@ -99,7 +100,7 @@ def train(batch_size, rate, n_epochs):
         random_state=0,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # six epochs are not meant to converge
+        warnings.simplefilter("ignore", ConvergenceWarning)  # six epochs are not meant to converge
         return net.fit(X_train, y_train)
 
 
