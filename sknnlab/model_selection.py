@@ -11,7 +11,8 @@ from __future__ import annotations
 import math
 import numbers
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, NamedTuple
@@ -561,14 +562,20 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
         """Draw, train and rank stage by stage; scikit-learn calls this inside ``fit``."""
         self._check_counts()
         spaces = self._spaces()
-        name, full = self._full_resource(spaces)
-        rng = check_random_state(self.random_state)
-        plan = stage_plan(self.n_iter, self.n_stages, full)
-        evaluate = self._reporting(evaluate_candidates, callback_ctx, len(plan))
+        resource = self._full_resource(spaces)
         self.stages_: list[dict[str, Any]] = []
+        with self._reporting(evaluate_candidates, callback_ctx) as evaluate:
+            self._search(evaluate, spaces, *resource)
+
+    def _search(
+        self, evaluate: Callable[..., Any], spaces: list[Space], name: str, full: float | None
+    ) -> None:
+        """Run every stage; `name` and `full` are the resource's."""
+        rng = check_random_state(self.random_state)
         pool: list[Candidate] = []
         best: list[Candidate] = []
         chosen = list(range(len(spaces)))
+        plan = stage_plan(self.n_iter, self.n_stages, full)
         for stage, (n_candidates, resource) in enumerate(plan):
             n_survivors = 0 if full is None else max(1, int(SURVIVORS * n_candidates))
             survivors = best[:n_survivors]
@@ -588,13 +595,15 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
             chosen = sorted({one.space for one in elite}) or chosen
             spaces = [space.around(points(elite, i)) for i, space in enumerate(spaces)]
 
+    @contextmanager
     def _reporting(
-        self, evaluate_candidates: Callable[..., Any], callback_ctx: Any, n_stages: int
-    ) -> Callable[..., Any]:
-        """Return `evaluate_candidates`, with a task for each stage where callbacks exist."""
+        self, evaluate_candidates: Callable[..., Any], callback_ctx: Any
+    ) -> Iterator[Callable[..., Any]]:
+        """Yield `evaluate_candidates`, with a task for each stage where callbacks exist."""
         if callback_ctx is None:
-            return evaluate_candidates
-        search = callback_ctx.subcontext(task_name="search", max_subtasks=n_stages)
+            yield evaluate_candidates
+            return
+        search = callback_ctx.subcontext(task_name="search", max_subtasks=self.n_stages)
         search.call_on_fit_task_begin(estimator=self)
 
         def evaluate(params: list[dict[str, Any]], more_results: dict[str, Any]) -> Any:
@@ -607,7 +616,8 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
             stage.call_on_fit_task_end(estimator=self)
             return results
 
-        return evaluate
+        yield evaluate
+        search.call_on_fit_task_end(estimator=self)
 
     def _note(
         self,

@@ -323,26 +323,28 @@ def test_it_passes_scikit_learns_checks():
 
 
 class TaskNames:
-    """A callback that keeps the names of all tasks."""
+    """A callback that keeps the names of all tasks, begun and ended."""
 
     def __init__(self):
-        self.names = []
+        self.begun, self.ended = [], []
 
     def setup(self, estimator, context): ...
 
     def teardown(self, estimator, context): ...
 
     def on_fit_task_begin(self, estimator, context, **parameters):
-        self.names.append(context.task_name)
+        self.begun.append(context.task_name)
 
-    def on_fit_task_end(self, estimator, context, **parameters): ...
+    def on_fit_task_end(self, estimator, context, **parameters):
+        self.ended.append(context.task_name)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("sklearn.callback"), reason="scikit-learn < 1.9")
 def test_callbacks_see_stages():
     tasks = TaskNames()
     search().set_callbacks(tasks).fit(X, Y)
-    assert tasks.names.count("stage") == 3
+    assert tasks.begun.count("stage") == 3
+    assert sorted(tasks.begun) == sorted(tasks.ended)
 
 
 # -- what was given, what is allowed, what to do ----------------------------------------
