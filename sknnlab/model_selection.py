@@ -18,14 +18,19 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import nearest
+from sknnlab._estimators.base import NeuralNetwork
+from sknnlab._estimators.callbacks import callbacks_of
+from sknnlab.callback import StopWhen
 
 __all__ = ["CoarseToFineSearchCV", "SearchDisplay"]
 
+EXPLODED = 3.0  # times its first loss: such a training is cut short
 FACTOR = 2  # the resource of a stage over that of the stage before
 SURVIVORS = 0.5  # share of a later stage that goes on from the stage before
 ELITE = 0.25  # share of a stage's candidates around which the ranges narrow
@@ -412,6 +417,9 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
     most three quarters of its width: a range that matters narrows fast, one that does not
     stays wide.
 
+    A network of ours whose loss rises to three times its first is cut short (with
+    scikit-learn 1.9 or newer); it scores what it has come to.
+
     A range that moves outward reaches a quarter of its width beyond the best value, less
     where the best candidates span so much that it would not narrow. It never leaves what
     the given range suggests is legal: a uniform range without negative numbers keeps to
@@ -419,6 +427,9 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
     integers stays at 1 or above, a log-uniform one stays above 0, and an interval of
     quantiles stays inside its distribution. Where the estimator allows less, candidates
     outside fail and get `error_score`, and the range comes back.
+
+    With scikit-learn 1.9, ``estimator.set_callbacks(StopWhen(exploded=3))`` of
+    `sknnlab.callback` cuts short a candidate whose loss reaches three times its start.
 
     References
     ----------
@@ -556,6 +567,33 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
 
     # -- the search -------------------------------------------------------------------
 
+    def fit(self, X: Any, y: Any = None, **params: Any) -> CoarseToFineSearchCV:
+        """Search, and refit the best candidate.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Training rows.
+        y : array-like, default=None
+            Targets.
+        **params : dict
+            Passed on to the estimator's ``fit``, as in `RandomizedSearchCV`.
+
+        Returns
+        -------
+        self : CoarseToFineSearchCV
+        """
+        given: Any = self.estimator
+        cut = StopWhen(exploded=EXPLODED)
+        self.estimator = cut_short(given, cut)
+        try:
+            super().fit(X, y, **params)
+        finally:
+            self.estimator = given
+        for net in networks(getattr(self, "best_estimator_", None)):
+            net.set_callbacks(*(one for one in callbacks_of(net) if one is not cut))
+        return self
+
     def _run_search(
         self, evaluate_candidates: Callable[..., Any], callback_ctx: Any = None
     ) -> None:
@@ -662,6 +700,23 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
         rows = np.flatnonzero(stage >= first)
         scores = results[f"mean_test_{refit_metric}"][rows]
         return int(rows[0 if np.isnan(scores).all() else np.nanargmax(scores)])
+
+
+def networks(estimator: Any) -> list[Any]:
+    """Return our estimators in an estimator, itself included, that can be called back."""
+    nested = estimator.get_params().values() if hasattr(estimator, "get_params") else ()
+    ours = [one for one in (estimator, *nested) if isinstance(one, NeuralNetwork)]
+    return [one for one in ours if hasattr(one, "set_callbacks")]
+
+
+def cut_short(estimator: Any, cut: StopWhen) -> Any:
+    """Return a clone whose networks stop when `cut` says so; without any, the estimator."""
+    if not networks(estimator):
+        return estimator
+    estimator = clone(estimator)
+    for net in networks(estimator):
+        net.set_callbacks(*callbacks_of(net), cut)
+    return estimator
 
 
 def ranked(pool: list[Candidate], scores: np.ndarray) -> list[Candidate]:
@@ -895,11 +950,11 @@ class SearchDisplay:
         colours = stage_colours(int(stage.max()) + 1)
         if one.log:
             axes.set_xscale("log")
+        # the stages of a category stand side by side
+        beside = 0.16 * (stage[one.rows] - (len(colours) - 1) / 2) * bool(one.labels)
         for k, colour in enumerate(colours):
             here = (stage[one.rows] == k) & np.isfinite(scores[one.rows])
-            x, y = one.x[here], scores[one.rows[here]]
-            if one.labels:
-                x = x + 0.16 * (k - (len(colours) - 1) / 2)
+            x, y = (one.x + beside)[here], scores[one.rows[here]]
             shown = y >= floor
             style = {"color": colour, "linestyle": "none", "zorder": 2 + 0.1 * k}
             axes.plot(
@@ -911,12 +966,10 @@ class SearchDisplay:
             axes.plot([], [], "x", ms=4, color=INK, linestyle="none", label="lower scores")
         top = scores.max(where=np.isfinite(scores), initial=floor)
         self._draw_ranges(axes, one, colours, floor, top)
-        if self.best_index is not None and self.best_index in one.rows:
-            x = one.x[one.rows == self.best_index]
-            if one.labels:
-                x = x + 0.16 * (stage[self.best_index] - (len(colours) - 1) / 2)
-            best = scores[self.best_index]
-            axes.plot(x, best, "o", ms=11, mfc="none", mec=BEST, mew=1.6, zorder=5, label="best")
+        best = one.rows == self.best_index
+        if best.any():
+            x, y = (one.x + beside)[best], scores[one.rows[best]]
+            axes.plot(x, y, "o", ms=11, mfc="none", mec=BEST, mew=1.6, zorder=5, label="best")
         if one.labels:
             axes.set_xticks(range(len(one.labels)), one.labels)
             axes.set_xlim(-0.6, len(one.labels) - 0.4)
@@ -944,7 +997,12 @@ class SearchDisplay:
             bars += [(stage["stage"], space[one.name]) for space in spaces if one.name in space]
         bars = [(k, extent) for k, extent in bars if isinstance(extent, tuple)]
         height = 0.055 * (top - floor or 1.0)
-        ends = [end for _, extent in bars for end in extent if math.isfinite(end)]
+        ends = [
+            end
+            for _, extent in bars
+            for end in extent
+            if math.isfinite(end) and (end > 0 or not one.log)
+        ]
         left, right = min([*one.x, *ends]), max([*one.x, *ends])
         for k, (low, high) in bars:
             low, high = max(low, left), min(high, right)

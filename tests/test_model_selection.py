@@ -11,6 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.stats import loguniform, randint, uniform
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.datasets import make_regression
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, ShuffleSplit
@@ -19,7 +20,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
-from sknnlab import CoarseToFineSearchCV, MLPClassifier
+from sknnlab import CoarseToFineSearchCV, MLPClassifier, MLPRegressor
 from sknnlab.model_selection import SearchDisplay, dimension, stage_plan
 
 
@@ -436,7 +437,7 @@ def test_it_draws_other_searches(pyplot, kind):
 
 
 def test_it_draws_several_spaces(pyplot):
-    spaces = [{"a": loguniform(1e-2, 1e2)}, {"b": stats.norm(0.5, 0.1), "kind": ["x"]}]
+    spaces = [{"a": stats.lognorm(2)}, {"b": stats.norm(0.5, 0.1), "kind": ["x"]}]
     display = SearchDisplay.from_estimator(search(spaces, n_iter=18).fit(X, Y))
     display.figure_.canvas.draw()
 
@@ -446,3 +447,23 @@ def test_the_display_says_what_is_missing(pyplot):
         SearchDisplay.from_estimator(search())
     with pytest.raises(ValueError, match=r"\['a', 'b', 'kind'\], got 'kin'. Did you mean 'kind'"):
         SearchDisplay.from_estimator(search(RANGES).fit(X, Y), params=["kin"])
+
+
+def test_an_exploding_candidate_is_cut_short_and_leaves_no_callback_behind():
+    pytest.importorskip("sklearn.callback")
+    X, y = make_regression(60, 4, random_state=0)
+    net = MLPRegressor(hidden_layer_sizes=(5,), max_iter=40, random_state=0, tol=0.0)
+    epochs = []
+    found = CoarseToFineSearchCV(
+        net,
+        {"learning_rate_init": [1e-3, 1e4]},
+        n_iter=2,
+        n_stages=1,
+        cv=2,
+        scoring=lambda model, X, y: epochs.append(model.n_iter_) or -model.loss_,
+    ).fit(X, y / y.std())
+    assert min(epochs) < 40
+    assert max(epochs) == 40
+    assert found.estimator is net
+    assert not hasattr(net, "_skl_callbacks")
+    assert not hasattr(found.best_estimator_, "_skl_callbacks")
