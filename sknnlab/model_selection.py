@@ -428,9 +428,6 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
     quantiles stays inside its distribution. Where the estimator allows less, candidates
     outside fail and get `error_score`, and the range comes back.
 
-    With scikit-learn 1.9, ``estimator.set_callbacks(StopWhen(exploded=3))`` of
-    `sknnlab.callback` cuts short a candidate whose loss reaches three times its start.
-
     References
     ----------
     J. Bergstra and Y. Bengio (2012). Random search for hyper-parameter optimization.
