@@ -580,7 +580,7 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
         -------
         self : CoarseToFineSearchCV
         """
-        given: Any = self.estimator
+        given = self.get_params(deep=False)["estimator"]
         cut = StopWhen(exploded=EXPLODED)
         self.estimator = cut_short(given, cut)
         try:

@@ -36,6 +36,7 @@ FLOORS = [
     PARTS,
     {"_engine"},
     {"_estimators"},
+    {"callback"},
     {
         "neural_network",
         "linear_model",
@@ -43,7 +44,6 @@ FLOORS = [
         "preprocessing",
         "feature_extraction",
         "inspection",
-        "callback",
     },
     {"__init__"},
 ]

@@ -250,7 +250,11 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
     share = (start - ours) / max(start - theirs, 1e-12)
     killed = dead > threshold("dead") and dead > usual + 0.3
     beyond = own > 3 * (swept.high or math.inf) or own > 100 * swept.suggestion
-    if own > 3 * swept.suggestion and (
+    if start - theirs < 0.05 * start:
+        # the suggestion itself hardly helps, so that shares mean nothing
+        status = "ok" if ours < 1.5 * start else "problem"
+        found.add(status, measured, interval, reason, advice if status != "ok" else "")
+    elif own > 3 * swept.suggestion and (
         (share < 0.2 and not ours < 0.8 * start) or (beyond and (share < 0.5 or killed))
     ):
         measured += f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
