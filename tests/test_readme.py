@@ -7,6 +7,7 @@ import pytest
 
 from sknnlab.activations import ACTIVATIONS
 from sknnlab.initializers import INITIALIZERS
+from sknnlab.inspection._diagnose import CHECKS
 from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 from sknnlab.optimizers import OPTIMIZERS
 from sknnlab.schedules import SCHEDULES
@@ -46,3 +47,8 @@ def test_its_first_two_commands_are_one_line_each():
         assert len(block.strip().splitlines()) == 1
     assert "examples/quickstart.py" in blocks("sh")[0]
     assert "pytest" in blocks("sh")[1]
+
+
+def test_it_shows_the_table_of_a_diagnosis():
+    shown = next(block for block in blocks("text") if block.startswith("Diagnosis"))
+    assert [name for name in CHECKS if name not in shown] == []

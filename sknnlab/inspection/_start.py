@@ -141,9 +141,10 @@ def check_gradient(subject: Subject, found: Findings) -> None:
 
 
 def _relative(analytic: float, numerical: float, floor: float) -> float:
-    """Return the relative error; differences below what rounding explains are none."""
+    """Return the relative error; what rounding explains is no error."""
     difference = abs(analytic - numerical)
-    return 0.0 if difference <= floor else difference / max(abs(analytic), abs(numerical), 1e-300)
+    error = difference / max(abs(analytic), abs(numerical), 1e-300)
+    return min(error, 1e-7) if difference <= floor else error
 
 
 def _network_error(subject: Subject) -> float:
@@ -183,7 +184,7 @@ def _network_error(subject: Subject) -> float:
             errors.append(
                 min(
                     _relative(slope, _central(objective, network.params, direction, h), floor)
-                    for h, floor in ((h, 1e-13 * max(abs(value), 1e-3) / h) for h in STEPS)
+                    for h, floor in ((h, 3e-15 * max(abs(value), 1e-3) / h) for h in STEPS)
                 )
             )
         worst = max(worst, float(np.median(errors)))
@@ -366,6 +367,8 @@ def _check_flow(passed: Pass, found: Findings) -> None:
     )
     if not any(size > 0 for size in sizes) and not any(dW.any() for dW in passed.dW):
         found.add("problem", "the gradient is 0", "not 0", "nothing will move", advice)
+        return
+    if len(sizes) == 1:
         return
     forward = spread[-1] / max(spread[0], 1e-300)
     backward = sizes[0] / max(sizes[-1], 1e-300)
