@@ -459,6 +459,8 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
     True
     """
 
+    estimator: Any
+
     def __init__(
         self,
         estimator: Any,
