@@ -1,6 +1,6 @@
 """How fast training is beside scikit-learn's MLP and PyTorch, on the same updates.
 
-    python -m benchmarks.speed            # the whole table, about a quarter of an hour
+    python -m benchmarks.speed            # all tables, about twenty minutes
     python -m benchmarks.speed --quick    # a few regimes, under a minute
 
 Each engine runs in a process of its own. All take turns, several times after a warm-up;
@@ -24,24 +24,24 @@ from benchmarks.engines import Ours, Products, Regime, Sklearn, Torch
 from benchmarks.results import versions, write_section
 
 REGIMES = [
-    Regime("batch 1", 1, (20, 32, 3), 2000, 2),
-    Regime("batch 8", 8, (8, 16, 3), 500, 6),
-    Regime("batch 32", 32, (20, 64, 64, 3), 100, 20),
-    Regime("batch 32, batchnorm", 32, (20, 64, 64, 3), 100, 20, batchnorm=True),
-    Regime("batch 32, dropout", 32, (20, 64, 64, 3), 100, 20, dropout=0.5),
-    Regime("batch 64 regression", 64, (20, 64, 64, 1), 100, 20),
-    Regime("batch 200", 200, (64, 100, 10), 20, 50),
-    Regime("batch 200, tanh", 200, (64, 100, 10), 20, 50, activation="tanh"),
-    Regime("batch 200 wide", 200, (784, 100, 10), 30, 20),
-    Regime("batch 128", 128, (784, 256, 128, 10), 40, 10),
-    Regime("batch 128, batchnorm", 128, (784, 256, 128, 10), 40, 8, batchnorm=True),
-    Regime("batch 128, dropout", 128, (784, 256, 128, 10), 40, 8, dropout=0.5),
-    Regime("batch 512", 512, (784, 256, 128, 10), 20, 8),
-    Regime("batch 256 regression", 256, (100, 256, 256, 1), 20, 20),
-    Regime("batch 256 deep", 256, (512, 512, 512, 512, 10), 20, 4),
-    Regime("batch 512 deep", 512, (1024, 1024, 1024, 1024, 10), 10, 2),
+    Regime("batch 1", 1, (20, 32, 3), 1000, 2),
+    Regime("batch 8", 8, (8, 16, 3), 400, 5),
+    Regime("batch 32", 32, (20, 64, 64, 3), 100, 10),
+    Regime("batch 32, batchnorm", 32, (20, 64, 64, 3), 100, 10, batchnorm=True),
+    Regime("batch 32, dropout", 32, (20, 64, 64, 3), 100, 10, dropout=0.5),
+    Regime("batch 64 regression", 64, (20, 64, 64, 1), 100, 10),
+    Regime("batch 200", 200, (64, 100, 10), 20, 30),
+    Regime("batch 200, tanh", 200, (64, 100, 10), 20, 30, activation="tanh"),
+    Regime("batch 200 wide", 200, (784, 100, 10), 30, 10),
+    Regime("batch 128", 128, (784, 256, 128, 10), 40, 5),
+    Regime("batch 128, batchnorm", 128, (784, 256, 128, 10), 40, 5, batchnorm=True),
+    Regime("batch 128, dropout", 128, (784, 256, 128, 10), 40, 5, dropout=0.5),
+    Regime("batch 512", 512, (784, 256, 128, 10), 20, 4),
+    Regime("batch 256 regression", 256, (100, 256, 256, 1), 20, 10),
+    Regime("batch 256 deep", 256, (512, 512, 512, 512, 10), 20, 2),
+    Regime("batch 512 deep", 512, (1024, 1024, 1024, 1024, 10), 10, 1),
     Regime("CSR, batch 128", 128, (50_000, 64, 10), 156, 1, density=65 / 50_000),
-    Regime("CSR, batch 512", 512, (50_000, 64, 10), 39, 2, density=65 / 50_000),
+    Regime("CSR, batch 512", 512, (50_000, 64, 10), 39, 1, density=65 / 50_000),
     Regime(
         "CSR, batch 128, row-wise", 128, (50_000, 64, 10), 156, 1, density=65 / 50_000, lazy=True
     ),
@@ -102,7 +102,7 @@ def take_turns(workers: dict[str, Worker], repetitions: int) -> dict[str, list[f
         worker.run()
     for _ in range(repetitions):
         for worker in workers.values():
-            time.sleep(0.25)  # let the last engine's idle threads go to sleep
+            time.sleep(0.15)  # let the last engine's idle threads go to sleep
             worker.times.append(worker.run())
     for worker in workers.values():
         worker.close()
