@@ -81,7 +81,7 @@ for name, activation in elementwise.items():
 # %%
 # What each costs and reaches
 # ---------------------------
-# Three nested shells in six dimensions, three hidden layers of 32 units, 20 epochs of Adam from
+# Three nested shells in six dimensions, six hidden layers of 32 units, 15 epochs of Adam from
 # each activation's own He initialization.
 X, y = make_gaussian_quantiles(n_samples=3000, n_features=6, n_classes=3, random_state=0)
 X, X_test, y, y_test = train_test_split(X, y, test_size=1000, stratify=y, random_state=0)
@@ -92,10 +92,10 @@ recipe = {
     "batch_size": 64,
     "random_state": 0,
 }
-adam = {"optimizer": "adam", "learning_rate_init": 0.01, "max_iter": 20}
+adam = {"optimizer": "adam", "learning_rate_init": 0.01, "max_iter": 15}
 accuracy, milliseconds = {}, {}
 for name in shown:
-    network = MLPClassifier((32, 32, 32), name, **adam, **recipe).fit(X, y)
+    network = MLPClassifier((32,) * 6, name, **adam, **recipe).fit(X, y)
     accuracy[name] = network.score(X_test, y_test)
     milliseconds[name] = 1000 * network.history_["seconds"][-1] / network.n_iter_
     print(f"{name:<12} accuracy {accuracy[name]:.3f}, {milliseconds[name]:5.1f} ms an epoch")
@@ -107,10 +107,10 @@ fig, (ax_accuracy, ax_time) = plt.subplots(
 reached = [100 * accuracy[name] for name in ranked]
 ax_accuracy.barh(ranked, reached, color=BLUE)
 for row, percent in enumerate(reached):
-    ax_accuracy.text(percent + 1, row, f"{percent:.0f}", va="center")
+    ax_accuracy.text(percent + 2, row, f"{percent:.0f}", va="center")
 ax_accuracy.axvline(100 / 3, color=GREY, ls=":")
 ax_accuracy.text(100 / 3 + 1, -1.35, "chance", color=GREY)
-ax_accuracy.set(title="Reached after 20 epochs", xlabel="test accuracy (%)", xlim=(0, 108))
+ax_accuracy.set(title="Reached after 15 epochs", xlabel="test accuracy (%)", xlim=(0, 108))
 ax_accuracy.set_ylim(-1.6, len(ranked) - 0.4)
 ax_time.barh(ranked, [milliseconds[name] for name in ranked], color=ORANGE)
 ax_time.set(title="Cost, on this machine", xlabel="time an epoch (ms)")
@@ -155,14 +155,14 @@ ax.legend(frameon=False, loc="upper left")
 # %%
 # The answer
 # ----------
-# Saturation costs most. The sigmoid's slope is never above 0.25, and 0.0025 at a signal of 6, so
-# that three layers of it learn slowly: about 70 % after 20 epochs (73 % for its straight
-# version), where tanh, centred on zero and four times steeper, has 86 % and ReLU, whose slope is 1
-# for half of all signals, 91 %. The smooth relatives of ReLU reach about 95 % here and take more
-# time, mish the most; hard_swish is the cheap one among them. Without an activation the
-# shells stay a riddle (34 %, chance). ReLU's weakness is the zero slope: a rate of 2 silences more
-# than half of the units, and none of those ever moves again. A leak does not protect from the
-# rate, but all of its silent units go on learning.
+# Saturation costs most. The sigmoid's slope is never above 0.25, and 0.0025 at a signal of 6:
+# through six layers of it nothing arrives, and it stays at chance (33 %); its straight version,
+# started with larger weights, has 69 %. Tanh, centred on zero and four times steeper, reaches
+# 82 %, and ReLU, whose slope is 1 for half of all signals, 91 %. The smooth relatives of ReLU
+# have about 95 % here and take more time, mish the most; hard_swish is the cheap one among
+# them. Without an activation the shells stay a riddle (33 %). ReLU's weakness is the zero slope: a
+# rate of 2 silences more than half of the units, and none of those ever moves again. A leak does
+# not protect from the rate, but all of its silent units go on learning.
 assert steepest["logistic"] == 0.25
 assert max(slopes["logistic"][0], slopes["logistic"][-1]) < 0.01
 assert abs(mean["logistic"] - 0.5) < 0.01
@@ -171,8 +171,8 @@ assert mean["relu"] > 0.3
 
 smooth = ("elu", "gelu", "silu", "mish", "softplus", "hard_swish")
 assert accuracy["identity"] < 0.45
-assert accuracy["logistic"] < accuracy["relu"] - 0.08
-assert accuracy["hard_sigmoid"] < accuracy["relu"] - 0.05
+assert accuracy["logistic"] < 0.5
+assert accuracy["logistic"] < accuracy["tanh"] < accuracy["relu"]
 assert np.mean([accuracy[name] for name in smooth]) > accuracy["relu"]
 
 for name in ("relu", "leaky_relu"):
