@@ -25,11 +25,14 @@ __all__ = ["Checkpoint", "Monitor", "StopWhen"]
 class _EpochCallback:
     """A callback that acts when an epoch has ended; the other hooks do nothing."""
 
+    _sample: Any = None
+
     def setup(self, estimator: Any, context: Any) -> None:
         """Start anew: the instance may have served another fit."""
 
     def teardown(self, estimator: Any, context: Any) -> None:
-        """Nothing to release."""
+        """Keep nothing of the data."""
+        self._sample = None
 
     def on_fit_task_begin(self, estimator: Any, context: Any) -> None:
         """Nothing to do."""
@@ -42,7 +45,7 @@ class Monitor(_EpochCallback):
 
     Parameters
     ----------
-    every : int, default=5
+    every : int, default=10
         Epochs from one look to the next, >= 1.
     n_samples : int, default=300
         Training rows to look at, >= 1.
@@ -59,7 +62,7 @@ class Monitor(_EpochCallback):
     >>> from sklearn.datasets import load_iris
     >>> from sknnlab import MLPClassifier
     >>> from sknnlab.callback import Monitor
-    >>> monitor = Monitor(every=10)
+    >>> monitor = Monitor()
     >>> net = MLPClassifier(max_iter=30, learning_rate="cosine", random_state=0)
     >>> net = net.set_callbacks(monitor).fit(*load_iris(return_X_y=True))
     >>> monitor.history_["epoch"]
@@ -68,7 +71,7 @@ class Monitor(_EpochCallback):
 
     watches_updates = True
 
-    def __init__(self, every: int = 5, n_samples: int = 300):
+    def __init__(self, every: int = 10, n_samples: int = 300):
         self.every = every
         self.n_samples = n_samples
 
@@ -79,34 +82,27 @@ class Monitor(_EpochCallback):
         columns = ("epoch", "training_score", "gradient_norm")
         layers = ("update_ratios", "mean", "deviation", "saturated", "dead")
         self.history_: dict[str, list[Any]] = {name: [] for name in (*columns, *layers)}
-        self._rows: np.ndarray | None = None
+        self._sample: Any = None
 
     def on_fit_task_end(
-        self,
-        estimator: Any,
-        context: Any,
-        *,
-        X: Any = None,
-        y: Any = None,
-        fitted_estimator: Any = None,
+        self, estimator: Any, context: Any, *, X: Any = None, y: Any = None
     ) -> None:
         """Look, if it is time to."""
-        if context.task_name != "epoch":
+        epoch = len(estimator.history_["epoch"])
+        if context.task_name != "epoch" or epoch % self.every:
             return
-        epoch = len(fitted_estimator.history_["epoch"])
-        if epoch % self.every:
-            return
-        if self._rows is None:
-            n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
-            few = min(self.n_samples, n_samples)
-            self._rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:few])
-        X, y = _rows_of(X, self._rows), _rows_of(y, self._rows)
-        passed = one_pass(*_without_dropout(fitted_estimator, X, y))
+        network, update_ratios = estimator._now()
+        if self._sample is None:
+            self._sample = estimator._as_data(*_some_rows(X, y, self.n_samples))
+        data, y = self._sample
+        y_pred = estimator._decode(network.predict_raw(data.X))
+        network = network.without_dropout() if network.has_dropout else network
+        passed = one_pass(network, estimator._loss, data)
         row = {
             "epoch": epoch,
-            "training_score": float(fitted_estimator.score(X, y)),
+            "training_score": float(estimator._metric(y, y_pred)),
             "gradient_norm": float(np.linalg.norm(passed.grad)),
-            "update_ratios": fitted_estimator._update_ratios,
+            "update_ratios": update_ratios,
             "mean": [float(layer.a.mean()) for layer in passed.hidden],
             "deviation": [float(layer.a.std()) for layer in passed.hidden],
             "saturated": [layer.saturated() for layer in passed.hidden],
@@ -116,19 +112,19 @@ class Monitor(_EpochCallback):
             self.history_[name].append(value)
 
 
-def _rows_of(values: Any, rows: np.ndarray) -> Any:
-    """Return some rows of a frame, an array, a sparse matrix or a list."""
-    if hasattr(values, "iloc"):
-        return values.iloc[rows]
-    if isinstance(values, (list, tuple)):
-        return [values[row] for row in rows]
-    return values[rows]
-
-
-def _without_dropout(estimator: Any, X: Any, y: Any) -> tuple[Any, Any, Any]:
-    """Return network, loss and data for a pass that draws nothing."""
-    network, loss, data = estimator._examine(X, y)
-    return network.without_dropout(), loss, data
+def _some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
+    """Return some rows of X and y, the same every time."""
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:n_rows])
+    some: list[Any] = []
+    for values in (X, y):
+        if hasattr(values, "iloc"):
+            some.append(values.iloc[rows])
+        elif isinstance(values, (list, tuple)):
+            some.append([values[row] for row in rows])
+        else:
+            some.append(values[rows])
+    return some[0], some[1]
 
 
 class Checkpoint(_EpochCallback):

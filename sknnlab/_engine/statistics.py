@@ -78,7 +78,8 @@ def one_pass(
     network: Network, loss: Loss, data: Data, rng: np.random.Generator | None = None
 ) -> Pass:
     """Return what one pass over `data` computes; the network stays what it is."""
-    network = network.copy()  # batch normalization would move its running statistics
+    if network.batch_norms:
+        network = network.copy()  # or its running statistics would move
     grad = aligned_zeros(network.params.size, network.dtype)
     with np.errstate(all="ignore"):
         step = Step(network, loss, data, len(data), grad, rng, whole=True)

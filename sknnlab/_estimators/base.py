@@ -98,6 +98,11 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
         raise
 
 
+def _plain(y: Any) -> Any:
+    """Return targets as an array, or as they are where they are sparse."""
+    return y if scipy.sparse.issparse(y) else np.asarray(y)
+
+
 class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     """Abstract estimator over the engine.
 
@@ -378,7 +383,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         check_consistent_length(X_val, y_val)
         if scipy.sparse.issparse(X_val):
             X_val = X_val.tocsr()
-        return X_val, np.asarray(y_val) if not scipy.sparse.issparse(y_val) else y_val
+        return X_val, _plain(y_val)
 
     def _validation(self, X: Any, targets: Targets, loss: Loss) -> Validation:
         return Validation(
@@ -391,11 +396,13 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
             self.scoring,
         )
 
-    def _examine(self, X: Any, y: Any) -> tuple[Network, Loss, Data]:
-        """Return the fitted network and its loss, with rows as the engine sees them."""
-        X, y = self._read_rows(X, y, reset=False)
-        targets = self._read_targets(y, X.dtype, None, "validation")
-        return self._network, self._loss, Data(X, targets.engine)
+    def _as_data(self, X: Any, y: Any) -> tuple[Data, Any]:
+        """Return rows as the engine sees them, and y as the score compares it."""
+        dtype = (np.float64, np.float32) if self.dtype == "auto" else np.dtype(self.dtype)
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=dtype)
+        targets = self._read_targets(_plain(y), X.dtype, None, "validation")
+        X = X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)
+        return Data(X, targets.engine), targets.y
 
     def trim(self) -> Any:
         """Drop what only continued training needs, for a small pickle.
@@ -473,7 +480,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         return tags
 
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in super().__getstate__().items() if k not in RUNNING}
+        state = {k: v for k, v in super().__getstate__().items() if k not in (*RUNNING, "_now")}
         return {**state, "_sknnlab_version": __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

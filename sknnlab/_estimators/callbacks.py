@@ -21,7 +21,7 @@ except ImportError:  # scikit-learn < 1.9
         return method
 
 
-__all__ = ["CallbackSupportMixin", "Tasks", "callbacks_of", "with_callbacks"]
+__all__ = ["RUNNING", "CallbackSupportMixin", "Tasks", "callbacks_of", "with_callbacks"]
 
 # What scikit-learn keeps on an estimator while it is fitted, and no copy should.
 RUNNING = ("_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx")

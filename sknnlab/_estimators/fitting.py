@@ -127,6 +127,7 @@ class Run:
         self.resumption = copy.deepcopy(resumption)
         self.best: Any = None
         self.tasks: Tasks | None = None
+        self._loop: Training | None = None
         self._stopped = False
         self._n_done = 0
         self.watching = False
@@ -191,11 +192,13 @@ class Run:
         self.watching |= any(getattr(one, "watches_updates", False) for one in watchers)
         if watchers:
             self.estimator.history_ = self.history
+            self.estimator._now = self._now
         if self.configuration.optimizer.full_batch:
             self.minimize()
         else:
             self.train()
         if self.tasks is not None:
+            self.estimator.__dict__.pop("_now", None)
             self.tasks.finish(dict)
 
     def train(self) -> None:
@@ -209,7 +212,7 @@ class Run:
             After the estimator has been left usable.
         """
         estimator = self.estimator
-        training = self.training()
+        training = self._loop = self.training()
         training.watching = self.watching
         interrupted = False
         with blas_threads(self.network.largest_product(self._batch_size())):
@@ -328,11 +331,15 @@ class Run:
             "_stopping": copy.deepcopy(self.stopping),
             "_random_state": copy.deepcopy(estimator._random_state),
             "_rng": copy.deepcopy(estimator._rng),
-            "_update_ratios": self.update_ratios[-1] if self.update_ratios else None,
         }
         if any(getattr(one, "resumes", False) for one in self.tasks.callbacks):  # type: ignore[union-attr]
             state["_resumption"] = self._resumption(training)
         return state
+
+    def _now(self) -> tuple[Network, list[float] | None]:
+        """Return the network that predicts at the moment, to be read only, and update ratios."""
+        network = self.network if self._loop is None else self._loop.evaluation_network()
+        return network, self.update_ratios[-1] if self.update_ratios else None
 
     def _resumption(self, training: Training) -> Resumption:
         held = None if self.validation is None else self.validation.rows

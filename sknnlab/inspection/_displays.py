@@ -233,7 +233,9 @@ class ActivationsDisplay:
         for i, (a, ax) in enumerate(zip(self.activations, self.axes_, strict=False)):
             values = a[np.isfinite(a)]
             share = np.full(values.size, 100 / max(values.size, 1))
-            ax.hist(values.ravel(), bins=40, weights=share.ravel(), color=BLUE)
+            ax.hist(
+                values.ravel(), bins=40, weights=share.ravel(), color=BLUE, histtype="stepfilled"
+            )
             ax.set_title(f"layer {i + 1}: {a.mean():+.2g} ± {a.std():.2g}", fontsize=9)
             ax.set_xlabel(
                 f"activation ({self.saturated[i]:.0%} saturated, {self.dead[i]:.0%} dead)",
@@ -527,7 +529,7 @@ def overview(subject: Subject, name: str, figure: Any = None) -> Any:
         panels += 1
     if subject.first_pass.hidden:
         a = subject.first_pass.hidden[-1].a
-        axes[panels].hist(a.ravel(), bins=40, color=BLUE)
+        axes[panels].hist(a.ravel(), bins=40, color=BLUE, histtype="stepfilled")
         axes[panels].set(
             xlabel="activation at the start", ylabel="values", title="Last hidden layer"
         )
