@@ -45,7 +45,7 @@ class Monitor(_EpochCallback):
 
     Parameters
     ----------
-    every : int, default=10
+    every : int, default=20
         Epochs from one look to the next, >= 1.
     n_samples : int, default=300
         Training rows to look at, >= 1.
@@ -63,17 +63,20 @@ class Monitor(_EpochCallback):
     >>> from sknnlab import MLPClassifier
     >>> from sknnlab.callback import Monitor
     >>> monitor = Monitor()
-    >>> net = MLPClassifier(max_iter=30, learning_rate="cosine", random_state=0)
+    >>> net = MLPClassifier(max_iter=60, learning_rate="cosine", random_state=0)
     >>> net = net.set_callbacks(monitor).fit(*load_iris(return_X_y=True))
     >>> monitor.history_["epoch"]
-    [10, 20, 30]
+    [20, 40, 60]
     """
 
-    watches_updates = True
-
-    def __init__(self, every: int = 10, n_samples: int = 300):
+    def __init__(self, every: int = 20, n_samples: int = 300):
         self.every = every
         self.n_samples = n_samples
+
+    @property
+    def watches_updates(self) -> int:
+        """Every how many epochs the update ratios are wanted."""
+        return self.every
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin a new history."""

@@ -132,11 +132,53 @@ class _Bound(Loss):
 
     def columnwise(self) -> Loss:
         """Return the same loss for binary columns: y of 0 and 1, of the shape of raw."""
-        return self if self._columns is None else self._columns(**self.get_params())
+        if self._columns is None:
+            return self
+        if type(self).__module__ != __name__:  # a user's, which may have changed anything
+            return _TwoClasses(self)
+        return self._columns(**self.get_params())
+
+    @abstractmethod
+    def _bind(
+        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool
+    ) -> Callable[[], float]:
+        """Return a function that evaluates the loss on these buffers; see `Loss.bind`."""
+
+    def bind(
+        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool = False
+    ) -> Callable[[], float]:
+        """Return a function that evaluates the loss on these buffers; see `Loss`."""
+        if type(self).value_and_gradient is not _Bound.value_and_gradient:
+            return super().bind(y, raw, weights, out, uniform)  # a user's own formula
+        return self._bind(y, raw, weights, out, uniform)
 
     def value_and_gradient(self, y: Array, raw: Array, weights: Array, out: Array) -> float:
         """Return the weighted loss and write its gradient; see `Loss`."""
-        return self.bind(y, raw, weights, out)()
+        if type(self).bind is not _Bound.bind:
+            return self.bind(y, raw, weights, out)()
+        return self._bind(y, raw, weights, out, False)()
+
+
+class _TwoClasses(Loss):
+    """A multiclass loss on binary columns, each the second score of two, the first at 0."""
+
+    def __init__(self, loss: Loss):
+        self.loss = loss
+
+    @property
+    def link(self) -> str:  # type: ignore[override]
+        """What turns raw predictions into probabilities."""
+        return "logistic" if self.loss.link == "softmax" else self.loss.link
+
+    def value_and_gradient(self, y: Array, raw: Array, weights: Array, out: Array) -> float:
+        """Return the weighted loss and write its gradient; see `Loss`."""
+        pair, slope = (np.zeros((len(raw), 2), raw.dtype) for _ in range(2))
+        value = 0.0
+        for j in range(raw.shape[1]):
+            pair[:, 1] = raw[:, j]
+            value += self.loss.value_and_gradient(y[:, j].astype(np.intp), pair, weights, slope)
+            out[:, j] = slope[:, 1]
+        return value
 
 
 class _Elementwise(_Bound):
@@ -146,10 +188,9 @@ class _Elementwise(_Bound):
     def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
         """Set `loss` and its derivative `grad`, both unweighted; all of shape (n, k)."""
 
-    def bind(
-        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool = False
+    def _bind(
+        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool
     ) -> Callable[[], float]:
-        """Return a function that evaluates the loss on these buffers; see `Loss`."""
         loss, work = (aligned_empty(raw.shape, raw.dtype) for _ in range(2))
         rows, ones = aligned_empty(len(raw), raw.dtype), np.ones(raw.shape[1], raw.dtype)
         column = _column(_weight(weights, uniform))
@@ -174,10 +215,9 @@ class _Rowwise(_Bound):
         `weight` is one number (of shape ()), or of shape (n,).
         """
 
-    def bind(
-        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool = False
+    def _bind(
+        self, y: Array, raw: Array, weights: Array, out: Array, uniform: bool
     ) -> Callable[[], float]:
-        """Return a function that evaluates the loss on these buffers; see `Loss`."""
         rows = aligned_empty(len(raw), raw.dtype)
         weight = _weight(weights, uniform)
         fill = self._bind_rows(y, raw, rows, out, weight)

@@ -11,8 +11,8 @@ from scipy.special import expit, softmax
 from sklearn import metrics
 from sklearn.base import clone
 
-from sknnlab import losses
-from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, Loss
+from sknnlab import MLPClassifier, losses
+from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss, Loss
 
 DTYPES = [np.float32, np.float64]
 
@@ -582,3 +582,39 @@ def test_a_hyperparameter_that_is_no_number_is_refused(value):
 def test_sigmoid_columns_show_probabilities(rng):
     raw = rng.normal(size=(5, 3))
     assert_allclose(losses.BinaryLogLoss().inverse_link(raw), expit(raw))
+
+
+class Doubled(LogLoss):
+    """A user's change of the formula, made in the plain method."""
+
+    def value_and_gradient(self, y, raw, weights, out):
+        value = super().value_and_gradient(y, raw, weights, out)
+        out *= 2
+        return 2 * value
+
+
+class DoubledWhereBound(LogLoss):
+    """The same change, made where the engine asks."""
+
+    def bind(self, y, raw, weights, out, uniform=False):
+        evaluate = super().bind(y, raw, weights, out, uniform)
+
+        def doubled():
+            value = evaluate()
+            np.multiply(out, 2, out)
+            return 2 * value
+
+        return doubled
+
+
+@pytest.mark.parametrize("loss", [Doubled(), DoubledWhereBound()], ids=str)
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_a_users_change_of_a_built_in_loss_is_heard(loss, n_classes, iris):
+    X, y = iris
+    X, y = X[y < n_classes], y[y < n_classes]
+    options = {"optimizer": "sgd", "alpha": 0.0, "max_iter": 4, "tol": 0.0, "random_state": 0}
+    theirs = MLPClassifier((5,), loss=loss, learning_rate_init=0.05, **options).fit(X, y)
+    plain = MLPClassifier((5,), learning_rate_init=0.1, **options).fit(X, y)
+    assert_allclose(theirs.coefs_[0], plain.coefs_[0], rtol=1e-12, atol=1e-15)
+    assert_allclose(theirs.loss_, 2 * plain.loss_, rtol=1e-12)
+    assert_allclose(theirs.predict_proba(X), plain.predict_proba(X), rtol=1e-12)

@@ -101,8 +101,8 @@ class Training:
 
     Attributes
     ----------
-    watching : bool
-        Whether epochs record the update ratios of their last step; False at first.
+    watching : int
+        Every so many epochs the update ratios of the last step are recorded; 0 is never.
     """
 
     def __init__(
@@ -125,7 +125,7 @@ class Training:
         self.network, self.optimizer, self.schedule = network, optimizer, schedule
         self.data, self.order = data, order
         self.n_plateaus = 0
-        self.watching = False
+        self.watching = 0
         self.rate = rate
         self._rate_init = rate
         self._regularization = regularization
@@ -172,6 +172,7 @@ class Training:
         self.rate = self._rate_init * self.schedule(progress)
         moving = self.schedule.per_step
         last, before = len(self.slices) - 1, None
+        watched = self.watching and (progress.epoch + 1) % self.watching == 0
         for i, (batch, step) in enumerate(zip(self.slices, self._steps, strict=True)):
             if moving:
                 here = progress._replace(step=progress.step + i)
@@ -182,7 +183,7 @@ class Training:
             mass = step.mass
             if mass == 0:
                 continue
-            if self.watching and i == last:
+            if watched and i == last:
                 before = self.network.params.copy()
             penalty = self._update(mass, step.touched)
             objective += (value + penalty) * mass

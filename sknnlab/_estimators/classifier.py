@@ -83,6 +83,8 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         return self._fit(X, y, sample_weight, incremental=True, classes=classes)
 
     def _metric(self, y: Any, y_pred: Any, sample_weight: Any = None) -> float:
+        if y_pred.ndim == 1:  # what accuracy_score averages, without its checks
+            return float(np.average(y_pred == y, weights=sample_weight))
         return accuracy_score(y, y_pred, sample_weight=sample_weight)
 
     def _decode(self, raw: np.ndarray) -> np.ndarray:

@@ -102,8 +102,8 @@ class Run:
     ----------
     tasks : Tasks or None
         Who is told of every epoch.
-    watching : bool
-        Whether `update_ratios` gets an entry an epoch: ||step|| / ||W|| by layer.
+    watching : int
+        Every so many epochs `update_ratios` gets ||step|| / ||W|| by layer; 0 is never.
     """
 
     def __init__(
@@ -130,7 +130,7 @@ class Run:
         self._loop: Training | None = None
         self._stopped = False
         self._n_done = 0
-        self.watching = False
+        self.watching = 0
         self.update_ratios: list[list[float] | None] = []
         self.started = time.perf_counter()
         self._start_history()
@@ -189,7 +189,9 @@ class Run:
     def run(self) -> None:
         """Train in the way that the optimizer asks for, then keep the result."""
         watchers = [] if self.tasks is None else self.tasks.callbacks
-        self.watching |= any(getattr(one, "watches_updates", False) for one in watchers)
+        for one in watchers:
+            period = int(getattr(one, "watches_updates", 0))
+            self.watching = math.gcd(self.watching, period)
         if watchers:
             self.estimator.history_ = self.history
             self.estimator._now = self._now

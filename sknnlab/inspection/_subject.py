@@ -248,7 +248,7 @@ class Subject:
         cost = self.epoch_cost(len(rows))
         max_iter = int(np.clip(self.budget / cost, 3, self.template.max_iter))
         run = self.run(rows, validation, max_iter=max_iter)
-        run.watching = True
+        run.watching = 1
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
