@@ -21,7 +21,8 @@ from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import check_estimator
 
 from sknnlab import CoarseToFineSearchCV, MLPClassifier, MLPRegressor
-from sknnlab.model_selection import SearchDisplay, dimension, stage_plan
+from sknnlab.model_selection import SearchDisplay
+from sknnlab.model_selection._space import dimension, stage_plan
 
 
 class Landscape(ClassifierMixin, BaseEstimator):

@@ -24,7 +24,8 @@ solver : {"adam", "sgd", "lbfgs"}, default="adam"
     "alpha": """
 alpha : float, default=0.0001
     Strength of the penalty on the weights, >= 0. As in scikit-learn it is divided by the
-    batch's sum of sample weights, so the effective strength depends on the batch size.""",
+    batch's sum of sample weights, so the effective strength depends on the batch size, and
+    weights that sum to 1 (as boosting passes them) make it n_samples times stronger.""",
     "batch_size": """
 batch_size : int or "auto", default="auto"
     Rows per step; "auto" is ``min(200, n_samples)``. L-BFGS uses all rows. With batch
@@ -109,7 +110,8 @@ dropout : float or list of float, default=0.0
     Probability of dropping a hidden unit, one for all layers or one per layer, in [0, 1).""",
     "l1_ratio": """
 l1_ratio : float, default=0.0
-    Share of L1 in the penalty, in [0, 1]. L1 is a proximal step, so zeros are exact.""",
+    Share of L1 in the penalty, in [0, 1]. L1 is a proximal step, so zeros are exact; with
+    small batches a weight near 0 may leave it again.""",
     "max_norm": """
 max_norm : float or None, default=None
     Cap on the norm of each unit's incoming weights, > 0.""",

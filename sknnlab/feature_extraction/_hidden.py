@@ -1,0 +1,176 @@
+"""Hidden units of a network."""
+
+from __future__ import annotations
+
+import numbers
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    MetaEstimatorMixin,
+    TransformerMixin,
+    clone,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import gen_batches, get_tags
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from sknnlab._engine.prediction import ROWS, Stage, hidden
+from sknnlab._estimators.perceptron import Perceptron
+
+__all__ = ["HiddenFeatures"]
+
+
+class HiddenFeatures(
+    ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+):
+    """Activations of a hidden layer of a trained network, as features for another model.
+
+    They are what the network computes in prediction: after batch normalization and the
+    activation, without dropout.
+
+    Parameters
+    ----------
+    estimator : MLPClassifier or MLPRegressor
+        Of `sknnlab.neural_network`. ``fit`` trains a clone of it; one that is fitted
+        already is used as it is inside `sklearn.frozen.FrozenEstimator`.
+    layer : int, default=-1
+        Hidden layer, 0 for the first, -1 for the last.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted one.
+    n_features_in_ : int
+        Number of features.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Only if X has string column names.
+
+    See Also
+    --------
+    sklearn.frozen.FrozenEstimator : Keeps a fitted estimator as it is.
+
+    References
+    ----------
+    J. Donahue, Y. Jia, O. Vinyals, J. Hoffman, N. Zhang, E. Tzeng and T. Darrell (2014).
+    DeCAF: A Deep Convolutional Activation Feature for Generic Visual Recognition. ICML.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.frozen import FrozenEstimator
+    >>> from sknnlab import MLPClassifier
+    >>> from sknnlab.feature_extraction import HiddenFeatures
+    >>> X, y = load_iris(return_X_y=True)
+    >>> net = MLPClassifier((16, 8), optimizer="adam", max_iter=300, random_state=0)
+    >>> HiddenFeatures(net).fit_transform(X, y).shape
+    (150, 8)
+    >>> HiddenFeatures(FrozenEstimator(net.fit(X, y)), layer=0).fit_transform(X).shape
+    (150, 16)
+    """
+
+    estimator_: Any
+
+    def __init__(self, estimator: Any, layer: int = -1):
+        self.estimator = estimator
+        self.layer = layer
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> HiddenFeatures:
+        """Fit a clone of the estimator (nothing is fitted in a FrozenEstimator).
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+        y : array-like
+            Targets of the network.
+        **fit_params : dict
+            Passed to the estimator's ``fit``, `sample_weight` for example.
+
+        Returns
+        -------
+        self : HiddenFeatures
+        """
+        _unfrozen(self.estimator)
+        if not isinstance(self.layer, numbers.Integral) or isinstance(self.layer, bool):
+            raise TypeError(f"layer must be an integer, got {self.layer!r}.")
+        estimator = clone(self.estimator).fit(X, y, **fit_params)
+        n_hidden = _unfrozen(estimator).n_layers_ - 2
+        if not -n_hidden <= self.layer < n_hidden:
+            raise ValueError(
+                f"layer must name one of the network's {n_hidden} hidden layers, from "
+                f"{-n_hidden} to {n_hidden - 1}, got {self.layer}."
+            )
+        self.estimator_ = estimator
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Return the layer's activations.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        X_new : ndarray of shape (n_samples, n_units)
+            In the network's dtype.
+        """
+        check_is_fitted(self)
+        stages, dtype = self._stages()
+        X = validate_data(
+            _unfrozen(self.estimator_), X, reset=False, accept_sparse=("csr", "csc"), dtype=dtype
+        )
+        if scipy.sparse.issparse(X):
+            X = X.tocsr()
+        out = np.empty((X.shape[0], self._n_features_out), dtype)
+        for rows in gen_batches(X.shape[0], ROWS):
+            out[rows] = hidden(stages, X[rows])
+        return out
+
+    def _stages(self) -> tuple[list[Stage], np.dtype]:
+        """Return the affine maps up to the layer, with their activations."""
+        network = _unfrozen(self.estimator_)._network
+        stages = network.stages()
+        return stages[: range(len(stages) - 1)[self.layer] + 1], network.dtype
+
+    @property
+    def _n_features_out(self) -> int:
+        stages, dtype = self._stages()
+        return hidden(stages, np.zeros((1, self.n_features_in_), dtype)).shape[1]
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of features seen by the estimator's ``fit``."""
+        return self._learned("n_features_in_")
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the features seen by the estimator's ``fit``."""
+        return self._learned("feature_names_in_")
+
+    def _learned(self, name: str) -> Any:
+        if "estimator_" not in vars(self):
+            raise AttributeError(f"HiddenFeatures has no attribute {name!r} before fit.")
+        return getattr(_unfrozen(self.estimator_), name)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.input_tags = inner.input_tags
+        tags.target_tags.required = not isinstance(self.estimator, FrozenEstimator)
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+
+def _unfrozen(estimator: Any) -> Perceptron:
+    """Return the network itself."""
+    inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
+    if not isinstance(inner, Perceptron):
+        raise TypeError(
+            "estimator must be an MLPClassifier or MLPRegressor of sknnlab.neural_network, or a "
+            f"fitted one in a FrozenEstimator, got {inner!r}."
+        )
+    return inner
