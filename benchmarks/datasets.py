@@ -65,7 +65,7 @@ def preprocessor(kind: str) -> Any:
     if kind == "image":
         return ImageCenterer(scale=BYTES)
     if kind == "text":
-        return TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=10_000, dtype=np.float32)
+        return TfidfVectorizer(sublinear_tf=True, min_df=2, max_features=2000, dtype=np.float32)
     numeric = make_pipeline(SimpleImputer(strategy="median", add_indicator=True), StandardScaler())
     one_hot = OneHotEncoder(
         handle_unknown="infrequent_if_exist", min_frequency=5, sparse_output=False
@@ -83,13 +83,17 @@ def matrix(X: Any, kind: str) -> Any:
 
 
 def split(folder: pathlib.Path, name: str, seed: int, max_rows: int) -> Split:
-    """Return at most `max_rows` rows, a quarter of them for the test, drawn anew by each seed."""
+    """Return rows of a set, drawn anew by each seed.
+
+    Three quarters are for training and the others for the test, at most half of `max_rows`
+    each.
+    """
     source = loader(folder)
     kind = source.info(name)["kind"]
     X, y = source.load(name)
     X, y = matrix(X, kind), np.asarray(y)
-    n_test = min(len(X), max_rows) // 4
-    n_train = min(len(X), max_rows) - n_test
+    n_train = min(max_rows // 2, len(X) * 3 // 4)
+    n_test = min(max_rows // 2, len(X) - n_train)
     classes = y if TASKS[kind] in ("binary", "multiclass") else None
     parts = train_test_split(
         X, y, train_size=n_train, test_size=n_test, stratify=classes, random_state=seed
