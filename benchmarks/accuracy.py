@@ -327,10 +327,10 @@ def report(options: argparse.Namespace) -> Iterator[str]:
     if options.quick:
         spend = Options(options.rows, 3, 9)
     start = time.perf_counter()
+    yield "## Accuracy\n"
     yield f"{versions('pandas')}\n"
     arguments = ["FOLDER" if one == str(options.folder) else one for one in sys.argv[1:]]
     yield f"`{' '.join(['python -m benchmarks.accuracy', *arguments])}`\n"
-    yield "## Accuracy\n"
     yield (
         f"{options.seeds} seeds; means ± standard deviations (seconds of processor time to fit, "
         "on one thread), and paired differences ± their standard errors. At most "

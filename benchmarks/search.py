@@ -124,9 +124,9 @@ def rows(name: str, n_seeds: int) -> Iterator[str]:
 
 def report(n_seeds: int) -> Iterator[str]:
     """Yield every line."""
+    yield "## Searching\n"
     yield f"{versions()}\n"
     yield f"`{' '.join(['python -m benchmarks.search', *sys.argv[1:]])}`\n"
-    yield "## Searching\n"
     yield f"{n_seeds} seeds; means ± standard deviations, and paired differences ± their errors.\n"
     yield HEADER
     for name in ("digits", "friedman1"):
