@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 from scipy.special import expit, log_softmax
@@ -22,6 +23,7 @@ __all__ = [
     "logistic",
     "padded",
     "softmax",
+    "zeros_beside",
 ]
 
 ALIGNMENT = 64  # bytes: one cache line, and one AVX-512 register
@@ -31,6 +33,25 @@ CHUNK = 32768  # elements: five float32 vectors of this length fit a 1 MiB cache
 
 # Zero as an array of no dimension: a ufunc takes it faster than a Python number.
 ZERO = {np.dtype(kind): np.zeros((), kind) for kind in (np.float32, np.float64)}
+
+
+@lru_cache(maxsize=16)
+def _zeros(shape: tuple[int, ...], kind: str) -> np.ndarray:
+    """Return zeros that are made once, read-only."""
+    zeros = np.zeros(shape, kind)
+    zeros.flags.writeable = False
+    return zeros
+
+
+def zeros_beside(z: np.ndarray) -> np.ndarray:
+    """Return what to compare z with zero by: maximum is vectorized for two arrays only.
+
+    In float32 that is up to four times as fast as with a scalar. Short arrays gain nothing,
+    and for long ones the zeros would be read from memory.
+    """
+    if 1024 <= z.size <= 4 * CHUNK:
+        return _zeros(z.shape, z.dtype.char)
+    return ZERO[z.dtype]
 
 
 def aligned_empty(shape: int | tuple[int, ...], dtype: np.typing.DTypeLike) -> np.ndarray:

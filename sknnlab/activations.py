@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import erf
 
 from sknnlab._component import Component, check_real
-from sknnlab._numerics import ZERO
+from sknnlab._numerics import ZERO, zeros_beside
 
 __all__ = [
     "ACTIVATIONS",
@@ -203,7 +203,7 @@ class ReLU(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        np.maximum(z, ZERO[z.dtype], out=out)
+        np.maximum(z, zeros_beside(z), out=out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""

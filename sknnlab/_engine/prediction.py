@@ -16,7 +16,7 @@ from sknnlab._numerics import aligned_empty
 
 __all__ = ["Stage", "fold", "hidden", "raw_predictions"]
 
-ROWS = 2048  # rows per chunk: their activations stay in the cache
+ROWS = 1024  # rows per chunk: their activations stay in the cache
 
 
 @dataclass
