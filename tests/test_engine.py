@@ -13,7 +13,7 @@ from sknnlab import MLPClassifier, MLPRegressor
 from sknnlab._engine import training
 from sknnlab._engine.batches import Data, Step, batch_slices
 from sknnlab._engine.network import build
-from sknnlab._engine.threads import blas_threads
+from sknnlab._engine.threads import blas_threads, is_scipys
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import ACTIVATIONS
 from sknnlab.initializers import GlorotNormal
@@ -203,6 +203,14 @@ def test_outer_thread_limits_are_obeyed_and_restored():
     with threadpool_limits(1), blas_threads(10**9):
         assert {n for path, n in limits() if "blas" in path} == {1}
     assert limits() == before
+
+
+def test_large_products_keep_the_threads_of_numpy_alone():
+    with threadpool_limits(2), blas_threads(10**9):
+        libraries = [one for one in threadpool_info() if one["user_api"] == "blas"]
+        found = [(is_scipys(one["filepath"]), one["num_threads"]) for one in libraries]
+    assert (False, 2) in found
+    assert set(found) <= {(False, 2), (True, 1)}
 
 
 def test_read_only_memory_maps_are_not_copied_whole(tmp_path, rng):

@@ -12,6 +12,7 @@ __all__ = ["HOG"]
 
 
 EPSILON = 1e-5  # keeps blocks without any edge from a division by zero, as in scikit-image
+ROUNDING = 1e-12  # relative; nearer tangents than this may be equal
 
 
 def _l1(blocks: np.ndarray) -> np.ndarray:
@@ -22,8 +23,6 @@ def _l2(blocks: np.ndarray) -> np.ndarray:
     squares = np.einsum("...i,...i->...", blocks, blocks)[..., np.newaxis]
     return blocks / np.sqrt(squares + EPSILON**2)
 
-
-ROUNDING = 1e-12  # relative; nearer tangents than this may be equal
 
 # Block normalizations, of entries >= 0 along the last axis.
 BLOCK_NORMS = {
