@@ -191,11 +191,14 @@ class _SparseDenseOp(Op):
             np.add(self.out, self._b, self.out)
 
     def backward(self, delta: np.ndarray) -> np.ndarray:
+        # over the features that occur: a product over all would be a new matrix as large as W
+        features, rows = self._x.occurring()
+        touched = rows.T @ delta
         if self._x.row_wise:
-            features, rows = self._x.occurring()
-            self._x.touched = features, rows.T @ delta
+            self._x.touched = features, touched
         else:
-            np.copyto(self._dW, self._x.rows.T @ delta)
+            self._dW.fill(0)
+            self._dW[features] = touched
         if self._sum is not None:
             self._sum(delta, self._db)
         return delta
