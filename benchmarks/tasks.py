@@ -108,28 +108,28 @@ class Search(Timed):
 ALPHA = 1e-4  # of the linear classifiers
 
 
-def linear_models(n_samples: int, limits: Sequence[int]) -> dict[str, Any]:
-    """Return linear classifiers of the same penalty, by name; `limits` are of iterations."""
+def linear_models(n_samples: int, epochs: Sequence[int], limits: Sequence[int]) -> dict[str, Any]:
+    """Return linear classifiers of the same penalty, by name."""
+    from sklearn.base import clone
     from sklearn.linear_model import LogisticRegression, SGDClassifier
     from sklearn.svm import LinearSVC
 
     from sknnlab import LinearSVMSoftmax
 
     C = 1 / (ALPHA * n_samples)
-    ours = {"batch_size": 64, "learning_rate": "linear", "random_state": 0}
-    sgd = {"max_iter": 5, "tol": None, "random_state": 0}
+    ours = {"alpha": ALPHA, "learning_rate": "linear", "random_state": 0}
+    softmax = LinearSVMSoftmax("softmax", batch_size=128, learning_rate_init=0.02, **ours)
+    hinge = LinearSVMSoftmax("hinge", batch_size=64, learning_rate_init=0.005, **ours)
+    sgd = {"alpha": ALPHA, "max_iter": 5, "tol": None, "random_state": 0}
     models: dict[str, Any] = {
-        "ours, softmax, 10 epochs": LinearSVMSoftmax("softmax", alpha=ALPHA, max_iter=10, **ours),
-        "ours, multiclass hinge, 10 epochs": LinearSVMSoftmax(
-            "hinge", alpha=ALPHA, max_iter=10, **ours
-        ),
-        "ours, multiclass hinge, 50 epochs": LinearSVMSoftmax(
-            "hinge", alpha=ALPHA, max_iter=50, **ours
-        ),
-        "SGDClassifier, log loss": SGDClassifier("log_loss", alpha=ALPHA, **sgd),
-        "SGDClassifier, hinge": SGDClassifier("hinge", alpha=ALPHA, **sgd),
+        "SGDClassifier, log loss": SGDClassifier("log_loss", **sgd),
+        "SGDClassifier, hinge": SGDClassifier("hinge", **sgd),
         "LinearSVC": LinearSVC(C=C, dual=False, random_state=0),
+        "LogisticRegression, to its tolerance": LogisticRegression(C=C, max_iter=1000),
     }
+    for n in epochs:
+        models[f"ours, softmax, {n} epochs"] = clone(softmax).set_params(max_iter=n)
+        models[f"ours, multiclass hinge, {n} epochs"] = clone(hinge).set_params(max_iter=n)
     for n in limits:
         name = f"LogisticRegression, {n} iterations"
         models[name] = LogisticRegression(C=C, max_iter=n, tol=1e-8)
@@ -255,11 +255,11 @@ def size_rows(n_samples: int, repetitions: int) -> Iterator[Row]:
     yield "pickle, 784-100-10, over its parameters", f"{ours:.2f}", f"{theirs / ours:.2f}"
 
 
-def linear_rows(n_samples: int, limits: Sequence[int]) -> Iterator[Row]:
+def linear_rows(n_samples: int, epochs: Sequence[int], limits: Sequence[int]) -> Iterator[Row]:
     """Yield model, seconds, how far its objective is from the best one found, accuracy."""
     X, y = made_digits(n_samples)
     found = {}
-    for name, model in linear_models(n_samples, limits).items():
+    for name, model in linear_models(n_samples, epochs, limits).items():
         start = time.perf_counter()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -77,13 +77,14 @@ def padded(size: int) -> int:
 
 def softmax(raw: np.ndarray) -> np.ndarray:
     """Return ``exp(raw) / sum(exp(raw))`` row by row, no entry rounded to zero."""
-    if np.all(np.abs(raw) < SAFE_SCORE):
+    if raw.max() < SAFE_SCORE and raw.min() > -SAFE_SCORE:
         proba = np.exp(raw)
     else:
         proba = raw - raw.max(axis=1, keepdims=True)
         np.exp(proba, out=proba)
     proba /= proba.dot(np.ones(raw.shape[1], raw.dtype))[:, None]
-    return np.maximum(proba, np.finfo(raw.dtype).tiny, out=proba)
+    tiny = np.finfo(raw.dtype).tiny
+    return proba if proba.min() >= tiny else np.maximum(proba, tiny, out=proba)
 
 
 def logistic(raw: np.ndarray) -> np.ndarray:
