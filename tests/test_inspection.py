@@ -253,6 +253,18 @@ def test_a_healthy_run_shows_no_problem(run):
 # -- the diagnosis -----------------------------------------------------------------------
 
 
+def test_labels_are_not_blamed_first_where_the_training_rows_fail_too():
+    X, y = scaled(load_diabetes)
+    far = compare_baselines(MLPRegressor(max_iter=20, random_state=0), X, y)[0]
+    shuffled = compare_baselines(
+        MLPClassifier(max_iter=30, random_state=0), *data("digits, shuffled")
+    )[0]
+    assert far.status == shuffled.status == "problem"
+    assert far.advice.startswith("scale X and y")
+    assert "on the training rows" in far.measured
+    assert shuffled.advice.startswith("check that y belongs to X")
+
+
 def test_the_estimator_stays_what_it_was():
     X, y = data("iris")
     model = make_pipeline(StandardScaler(), MLPClassifier((5,), max_iter=5, random_state=3))

@@ -320,29 +320,35 @@ def compare_baselines(subject: Subject, found: Findings) -> None:
     rows, (X_val, y_val, _) = subject.split
     if trained.diverged or X_val is None:
         return
-    model = trained.estimator
     X, y = subject.X[rows], subject.y[rows]
-    ours = _correctness(subject, model.predict(X_val), y_val, y)
     constant: Any = DummyClassifier(strategy="prior") if subject.classifies else DummyRegressor()
-    constant.fit(np.zeros((len(y), 1)), y)
-    blank = np.zeros((len(y_val), 1))
-    trivial = _correctness(subject, constant.predict(blank), y_val, y)
-    gain, error = _paired(ours, trivial)
+    models = trained.estimator, constant.fit(X, y)
+    ours, trivial = (_correctness(subject, one.predict(X_val), y_val, y) for one in models)
     what = "the majority class" if subject.classifies else "the mean"
     measured = f"score {ours.mean():.3f}, {what} {trivial.mean():.3f}"
     reason = f"a network no better than {what} has learned nothing that generalizes"
-    doubt = 2 * error if subject.classifies else min(error, 0.05)
-    if gain <= doubt and not _better_loss(subject, trained, y, y_val):
-        found.add(
-            "warning" if _under_way(trained) else "problem",
-            measured,
-            f"better than {what}",
-            reason,
-            "check that y belongs to X row by row (shuffled labels?), then features and rate",
-        )
-    else:
+    if _beats(subject, ours, trivial) or _better_loss(subject, trained, y, y_val):
         found.ok(measured, f"better than {what}", reason)
+    else:
+        advice = "check that y belongs to X row by row (shuffled labels?), then features and rate"
+        some = subject.draw(5000, rows)
+        X_some, y_some = subject.X[some], subject.y[some]
+        fitted = [_correctness(subject, one.predict(X_some), y_some, y) for one in models]
+        if not _beats(subject, *fitted):
+            measured += f"; on the training rows {fitted[0].mean():.3f}"
+            advice = (
+                "scale X and y, raise learning_rate_init and train longer (max_iter): it fails on "
+                "the training rows, too; then check that y belongs to X row by row"
+            )
+        status = "warning" if _under_way(trained) else "problem"
+        found.add(status, measured, f"better than {what}", reason, advice)
     _compare_simple(subject, found, X, y, X_val, y_val, ours)
+
+
+def _beats(subject: Subject, ours: np.ndarray, trivial: np.ndarray) -> bool:
+    """Return whether ours is better by more than chance explains."""
+    gain, error = _paired(ours, trivial)
+    return gain > (2 * error if subject.classifies else min(error, 0.05))
 
 
 def _under_way(trained: Any) -> bool:
