@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-__all__ = ["Component", "PartsMixin", "check_real", "nearest", "resolve"]
+__all__ = ["Component", "PartsMixin", "check_choice", "check_real", "nearest", "resolve"]
 
 
 class Component(BaseEstimator):
@@ -30,6 +30,15 @@ class Component(BaseEstimator):
 
     def check_parameters(self) -> None:
         """Raise ValueError or TypeError for a hyperparameter out of its range."""
+
+
+def check_choice(part: object, name: str, allowed: tuple[str, ...]) -> None:
+    """Check that one parameter of `part` is among the allowed; raise ValueError if not."""
+    value = getattr(part, name)
+    if value not in allowed:
+        raise ValueError(
+            f"{name} of {type(part).__name__} must be one of {list(allowed)}, got {value!r}."
+        )
 
 
 def check_real(

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from sknnlab._component import Component, check_real
+from sknnlab._component import Component, check_choice, check_real
 from sknnlab._images import as_images, check_image_shape, luma
 
 __all__ = [
@@ -193,14 +193,6 @@ def _write_back(images: np.ndarray, X: np.ndarray) -> None:
         X[...] = images.reshape(X.shape)
 
 
-def _check_choice(part: object, name: str, allowed: tuple[str, ...]) -> None:
-    value = getattr(part, name)
-    if value not in allowed:
-        raise ValueError(
-            f"{name} of {type(part).__name__} must be one of {list(allowed)}, got {value!r}."
-        )
-
-
 def _check_share(part: object, name: str) -> None:
     """Check a length: an integer counts pixels, a float is a share of the image's side."""
     value = getattr(part, name)
@@ -269,7 +261,7 @@ class RandomFlip(ImageAugmentation):
         """Raise for a hyperparameter out of its range."""
         super().check_parameters()
         check_real(self, "probability", 0, 1)
-        _check_choice(self, "direction", ("horizontal", "vertical"))
+        check_choice(self, "direction", ("horizontal", "vertical"))
 
     def _change(self, images: np.ndarray, rng: np.random.Generator) -> None:
         flipped = np.flatnonzero(rng.random(len(images)) < self.probability)
@@ -322,7 +314,7 @@ class RandomCrop(ImageAugmentation):
         """Raise for a hyperparameter out of its range."""
         super().check_parameters()
         check_real(self, "padding", 0, integer=True)
-        _check_choice(self, "mode", PADDINGS)
+        check_choice(self, "mode", PADDINGS)
 
     def _change(self, images: np.ndarray, rng: np.random.Generator) -> None:
         _move(images, self.padding, self.padding, self.mode, rng)
@@ -374,7 +366,7 @@ class RandomShift(ImageAugmentation):
         """Raise for a hyperparameter out of its range."""
         super().check_parameters()
         _check_share(self, "max_shift")
-        _check_choice(self, "mode", PADDINGS)
+        check_choice(self, "mode", PADDINGS)
 
     def _change(self, images: np.ndarray, rng: np.random.Generator) -> None:
         _, height, width, _ = images.shape

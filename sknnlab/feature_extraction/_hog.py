@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from sknnlab._component import check_real
+from sknnlab._component import check_choice, check_real
 from sknnlab._images import Shape, check_pair
-from sknnlab.feature_extraction._images import ImageFeatures, check_choice
+from sknnlab.feature_extraction._images import ImageFeatures
 
 __all__ = ["HOG"]
 

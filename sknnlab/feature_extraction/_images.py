@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from sknnlab._component import check_real
 from sknnlab._images import Shape, image_batches, read_images
 
-__all__ = ["ImageFeatures", "check_choice", "float_type", "full_intensity"]
+__all__ = ["ImageFeatures", "float_type", "full_intensity"]
 
 
 class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
@@ -104,11 +104,3 @@ def full_intensity(owner: Any, dtype: np.dtype) -> float:
         return 255.0 if dtype == np.uint8 else 1.0
     check_real(owner, "high", 0, low_open=True)
     return float(owner.high)
-
-
-def check_choice(owner: object, name: str, allowed: tuple[str, ...]) -> None:
-    value = getattr(owner, name)
-    if value not in allowed:
-        raise ValueError(
-            f"{name} of {type(owner).__name__} must be one of {list(allowed)}, got {value!r}."
-        )

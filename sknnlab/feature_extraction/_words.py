@@ -8,11 +8,10 @@ import numpy as np
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils import check_random_state
 
-from sknnlab._component import check_real
+from sknnlab._component import check_choice, check_real
 from sknnlab._images import Shape, check_pair, zca
 from sknnlab.feature_extraction._images import (
     ImageFeatures,
-    check_choice,
     float_type,
     full_intensity,
 )
