@@ -74,15 +74,13 @@ class Pass:
     grad: np.ndarray
 
 
-def one_pass(
-    network: Network, loss: Loss, data: Data, rng: np.random.Generator | None = None
-) -> Pass:
+def one_pass(network: Network, loss: Loss, data: Data) -> Pass:
     """Return what one pass over `data` computes; the network stays what it is."""
     if network.batch_norms:
         network = network.copy()  # or its running statistics would move
     grad = aligned_zeros(network.params.size, network.dtype)
     with np.errstate(all="ignore"):
-        step = Step(network, loss, data, len(data), grad, rng, whole=True)
+        step = Step(network, loss, data, len(data), grad, whole=True)
         value, traces = step.trace()
         hidden_layers = [
             HiddenLayer(before.out, trace.out, _slope(layer, before.out, trace.out), trace.delta)

@@ -24,7 +24,7 @@ from sknnlab._estimators.stopping import Stopping
 from sknnlab._estimators.validation import Validation
 from sknnlab.losses import Loss
 
-__all__ = ["NOT_FINITE", "Resumption", "Run"]
+__all__ = ["NOT_FINITE", "Resumption", "Run", "rows_per_step"]
 
 COLUMNS = (
     "epoch",
@@ -43,6 +43,11 @@ REMEDIES = (
     "Try a lower learning_rate_init (a tenth of it), features on one scale (StandardScaler), "
     "targets near unit scale, or clip_norm=1."
 )
+
+
+def rows_per_step(batch_size: Any, n_samples: int) -> int:
+    """Return what `batch_size` means for this many rows."""
+    return min(200 if batch_size == "auto" else int(batch_size), n_samples)
 
 
 @dataclass
@@ -234,11 +239,8 @@ class Run:
             raise KeyboardInterrupt
 
     def _batch_size(self) -> int:
-        """Return the rows per batch; warn where the data has fewer."""
-        given, n_samples = self.estimator.batch_size, len(self.rows)
-        if given == "auto":
-            return min(200, n_samples)
-        return min(int(given), n_samples)
+        """Return the rows per step."""
+        return rows_per_step(self.estimator.batch_size, len(self.rows))
 
     def training(self) -> Training:
         """Return the training loop, bound to the network and the rows."""

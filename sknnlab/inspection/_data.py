@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
-from sklearn.base import clone
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.feature_selection import f_classif, f_regression
 from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
@@ -302,7 +301,7 @@ def _gap(subject: Subject) -> float:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            train = clone(model).fit(subject.X, subject.y).score(subject.X, subject.y)
+            train = model.fit(subject.X, subject.y).score(subject.X, subject.y)
             return float(train - cross_val_score(model, subject.X, subject.y, cv=3).mean())
         except ValueError:
             return 0.0

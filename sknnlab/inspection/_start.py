@@ -77,10 +77,7 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
     if not alpha:
         return
     run = subject.run(subject.sample, **{**PLAIN, "alpha": alpha})
-    given = subject.template.batch_size
-    n_samples = subject.X.shape[0]
-    size = n_samples if subject.full_batch else min(200, n_samples)
-    size = size if given == "auto" or subject.full_batch else min(int(given), n_samples)
+    size = subject.rows_per_step(subject.X.shape[0])
     l2, l1 = run.configuration.regularization.coefficients(size)
     W = np.concatenate([dense.W.ravel() for dense in run.network.dense]).astype(float)
     penalty = 0.5 * l2 * float(W @ W) + l1 * float(np.abs(W).sum())

@@ -20,13 +20,12 @@ from sklearn.model_selection import train_test_split
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from sknnlab._engine.batches import Data
 from sknnlab._engine.statistics import Pass, one_pass
 from sknnlab._estimators.base import NeuralNetwork
-from sknnlab._estimators.fitting import Run
+from sknnlab._estimators.fitting import Run, rows_per_step
 from sknnlab.inspection._findings import Findings
 
-__all__ = ["Subject", "Trained", "check", "subset"]
+__all__ = ["Subject", "Trained", "check"]
 
 BUDGET = 8.0  # seconds of training, of the 20 that a whole diagnosis may take
 SAMPLE = 1000  # rows that a look at the network uses
@@ -160,14 +159,11 @@ class Subject:
         if n_rows >= len(rows):
             return rows
         strata = None if self.strata is None else self.strata[rows]
-        if strata is not None and (
-            n_rows < len(np.unique(strata)) or np.unique(strata, return_counts=True)[1].min() < 2
-        ):
-            strata = None
-        seed = self.template.random_state
-        size = max(n_rows, 1)
-        if strata is not None and len(rows) - size < len(np.unique(strata)):
-            strata = None
+        size, seed = max(n_rows, 1), self.template.random_state
+        if strata is not None:
+            counts = np.unique(strata, return_counts=True)[1]
+            if counts.min() < 2 or min(size, len(rows) - size) < len(counts):
+                strata = None  # a class would be missing on one side
         drawn, _ = train_test_split(rows, train_size=size, stratify=strata, random_state=seed)
         return np.sort(drawn)
 
@@ -231,11 +227,13 @@ class Subject:
         )
         return np.sort(rows), (self.X[held_out], self.y[held_out], None)
 
+    def rows_per_step(self, n_rows: int) -> int:
+        """Return how many of `n_rows` rows a step takes."""
+        return n_rows if self.full_batch else rows_per_step(self.template.batch_size, n_rows)
+
     def epoch_cost(self, n_rows: int) -> float:
         """Return the seconds of an epoch, estimated from sizes: a clock would not repeat."""
-        given = self.template.batch_size
-        size = min(200, n_rows) if given == "auto" or self.full_batch else min(given, n_rows)
-        n_steps = 1 if self.full_batch else -(-n_rows // size)
+        n_steps = -(-n_rows // self.rows_per_step(n_rows))
         depth = len(self.start.network.layers)
         return n_steps * (4e-5 + 1.5e-5 * depth) + n_rows * self.n_params * 6 / 1.5e10
 
@@ -266,11 +264,6 @@ def _array(values: Any) -> Any:
     if values is None:
         return None
     return values.tocsr() if scipy.sparse.issparse(values) else np.asarray(values)
-
-
-def subset(data: Data, rows: Any) -> Data:
-    """Return some rows of the engine's data."""
-    return data.rows(rows)
 
 
 PARAMETERS = """

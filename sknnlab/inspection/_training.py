@@ -302,8 +302,7 @@ def _loss(run: Run, data: Any) -> float:
 def _steps_to_come(subject: Subject, gain: float) -> float:
     """Return how many steps the run has before max_iter, or tol, ends it."""
     template, n_samples = subject.template, len(subject.split[0])
-    size = 200 if template.batch_size == "auto" else int(template.batch_size)
-    per_epoch = max(1, n_samples // size)
+    per_epoch = n_samples // subject.rows_per_step(n_samples)
     ends = gain / PROBE * per_epoch < template.tol and not template.early_stopping
     epochs = min(template.max_iter, template.n_iter_no_change + 2) if ends else template.max_iter
     return epochs * per_epoch
