@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -175,11 +176,10 @@ class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         if "channel" in (self.mean, self.scale):
             as_images(rows, image_shape, type(self).__name__)
         if reset:
-            self.n_samples_seen_ = 0
-            self._pixel_mean = np.zeros(rows.shape[1])
-            self._pixel_variance = np.zeros(rows.shape[1])
+            self._pixels = StandardScaler()
         for batch in gen_batches(len(rows), ROWS):
-            self._accumulate(rows[batch].astype(np.float64))
+            self._pixels.partial_fit(rows[batch].astype(np.float64))
+        self.n_samples_seen_ = int(self._pixels.n_samples_seen_)
         self.mean_ = self._learned_mean()
         self.scale_ = self._learned_scale()
         return self
@@ -194,18 +194,6 @@ class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
                 f"scale must be 'pixel', 'channel', a number > 0 or None, got {self.scale!r}."
             )
 
-    def _accumulate(self, rows: np.ndarray) -> None:
-        """Join the mean and the variance of `rows` to those so far (Chan et al., 1979)."""
-        n_seen = self.n_samples_seen_ + len(rows)
-        share = len(rows) / n_seen
-        difference = rows.mean(axis=0) - self._pixel_mean
-        # v = (1 - q) v + q v_rows + q (1 - q) (m_rows - m)^2,  m = m + q (m_rows - m)
-        self._pixel_variance *= 1 - share
-        self._pixel_variance += share * rows.var(axis=0)
-        self._pixel_variance += share * (1 - share) * difference**2
-        self._pixel_mean += share * difference
-        self.n_samples_seen_ = n_seen
-
     def _by_channel(self, values: np.ndarray) -> np.ndarray:
         """Return the mean over the pixels of each channel, repeated for every pixel."""
         channels = values.reshape(-1, self.image_shape_[2])
@@ -213,19 +201,19 @@ class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     def _learned_mean(self) -> np.ndarray | None:
         if self.mean == "channel":
-            return self._by_channel(self._pixel_mean)
-        return self._pixel_mean.copy() if self.mean == "pixel" else None
+            return self._by_channel(self._pixels.mean_)
+        return self._pixels.mean_.copy() if self.mean == "pixel" else None
 
     def _learned_scale(self) -> np.ndarray | None:
         if self.scale is None:
             return None
+        mean, variance = self._pixels.mean_, self._pixels.var_
         if isinstance(self.scale, numbers.Real):
-            return np.full(len(self._pixel_mean), float(self.scale))
-        variance = self._pixel_variance
-        mean = self._pixel_mean
-        if self.scale == "channel":
-            between = (mean - self._by_channel(mean)) ** 2
-            variance, mean = self._by_channel(variance + between), self._by_channel(mean)
+            return np.full(len(mean), float(self.scale))
+        if self.scale == "pixel":
+            return self._pixels.scale_.copy()
+        between = (mean - self._by_channel(mean)) ** 2
+        variance, mean = self._by_channel(variance + between), self._by_channel(mean)
         # what rounding alone leaves of a constant counts as 0
         n, eps = self.n_samples_seen_, np.finfo(np.float64).eps
         constant = variance <= n * eps * variance + (n * eps * mean) ** 2
