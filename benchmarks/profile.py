@@ -4,8 +4,7 @@
 
 Shares of the whole `fit`, in one process: drawing the batch's rows, affine maps (matrix
 products and biases), the other layers, the loss, the optimizer (its penalty included), and
-the rest (checks of X and y, initial weights, shuffling, this clock). What `optimizer` and
-the products of `affine` take cannot be had for less with NumPy, and is the same for others.
+the rest (checks of X and y, initial weights, shuffling, this clock).
 """
 
 from __future__ import annotations
