@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from conftest import SEED
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.optimize import minimize
 from scipy.special import log_softmax
@@ -14,7 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression, PoissonRegressor, Ridge
 from sklearn.model_selection import GridSearchCV
 from sklearn.neural_network import MLPClassifier as SklearnMLPClassifier
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor
 from sknnlab.activations import Activation
@@ -37,10 +38,11 @@ def test_labels_of_every_kind(kind, n_classes, early_stopping, iris):
     X, codes = iris
     y = KINDS[kind][codes % n_classes]
     net = MLPClassifier(max_iter=150, early_stopping=early_stopping, learning_rate_init=0.01)
-    net.set_params(random_state=0).fit(X, y)
+    net.set_params(batch_size=25, n_iter_no_change=30, random_state=SEED).fit(X, y)
     assert_array_equal(net.classes_, np.unique(y))
     assert net.predict(X).dtype == y.dtype
-    assert net.score(X, y) > (0.5 if early_stopping or n_classes == 2 else 0.9)
+    majority = np.unique(y, return_counts=True)[1].max() / len(y)
+    assert net.score(X, y) > (0.75 if early_stopping else 0.95) > majority
 
 
 def test_boolean_labels(iris):
@@ -64,7 +66,7 @@ def test_a_single_class_is_certain(estimator, early_stopping, iris):
 def test_multilabel_targets(sparse, iris):
     X, codes = iris
     Y = np.eye(3, dtype=int)[codes]
-    net = MLPClassifier(max_iter=300, learning_rate_init=0.01, random_state=0).fit(X, sparse(Y))
+    net = MLPClassifier(max_iter=300, learning_rate_init=0.01, random_state=SEED).fit(X, sparse(Y))
     assert net.predict(X).shape == net.predict_proba(X).shape == net.decision_function(X).shape
     assert net.score(X, Y) > 0.9
 
@@ -72,7 +74,7 @@ def test_multilabel_targets(sparse, iris):
 def test_probabilities_stay_inside_and_their_logarithms_finite(iris):
     X, y = iris[0] * 1e4, iris[1]
     for target in (y, y == 0, np.eye(3, dtype=int)[y]):
-        net = MLPClassifier(max_iter=3, random_state=0).fit(X, target)
+        net = MLPClassifier(max_iter=3, random_state=SEED).fit(X, target)
         assert np.isfinite(net.predict_log_proba(X)).all()
         assert (net.predict_proba(X) > 0).all()
         if target is not y:
@@ -103,20 +105,20 @@ def test_a_validation_set_of_ones_own_records_curves(iris):
 
 def test_validation_rows_change_no_number_without_early_stopping(iris):
     X, y = iris
-    plain = MLPClassifier(max_iter=5, random_state=0).fit(X, y)
-    watched = MLPClassifier(max_iter=5, random_state=0).fit(X, y, X_val=X[:9], y_val=y[:9])
+    plain = MLPClassifier(max_iter=5, random_state=SEED).fit(X, y)
+    watched = MLPClassifier(max_iter=5, random_state=SEED).fit(X, y, X_val=X[:9], y_val=y[:9])
     assert_array_equal(plain.coefs_[0], watched.coefs_[0])
 
 
 @pytest.mark.parametrize("scoring", [None, "loss", "neg_log_loss", "f1_macro"])
 def test_early_stopping_keeps_the_best_weights(scoring, iris):
     X, y = iris
-    net = MLPClassifier(early_stopping=True, scoring=scoring, max_iter=60, random_state=0)
+    net = MLPClassifier(early_stopping=True, scoring=scoring, max_iter=60, random_state=SEED)
     net.set_params(learning_rate_init=0.1, n_iter_no_change=5, batch_size=10)
     net.fit(X[::2], y[::2], X_val=X[1::2], y_val=y[1::2])
     scores = net.validation_scores_
     assert net.best_validation_score_ == max(scores)
-    again = MLPClassifier(max_iter=int(np.argmax(scores)) + 1, random_state=0, batch_size=10)
+    again = MLPClassifier(max_iter=int(np.argmax(scores)) + 1, random_state=SEED, batch_size=10)
     again.set_params(learning_rate_init=0.1).fit(X[::2], y[::2])
     assert_allclose(net.coefs_[0], again.coefs_[0], atol=1e-12)
 
@@ -125,15 +127,17 @@ def test_a_callable_may_score(iris):
     def certainty(estimator, X, y):
         return estimator.predict_proba(X).max(axis=1).mean()
 
-    net = MLPClassifier(early_stopping=True, scoring=certainty, max_iter=20, random_state=0)
-    net.fit(*iris)
-    assert net.validation_scores_[-1] > net.validation_scores_[0]
+    X, y = iris
+    net = MLPClassifier(early_stopping=True, scoring=certainty, max_iter=20, random_state=SEED)
+    net.fit(X, y, X_val=X[:40], y_val=y[:40])
+    assert net.best_validation_score_ == max(net.validation_scores_)
+    assert certainty(net, X[:40], y[:40]) == pytest.approx(net.best_validation_score_)
 
 
 def test_the_split_is_stratified_or_says_why_not():
-    X = np.random.RandomState(0).normal(size=(100, 3))
+    X = np.random.RandomState(SEED).normal(size=(100, 3))
     y = np.repeat([0, 1, 2], [80, 15, 5])
-    net = MLPClassifier(early_stopping=True, validation_fraction=0.2, max_iter=3, random_state=0)
+    net = MLPClassifier(early_stopping=True, validation_fraction=0.2, max_iter=3, random_state=SEED)
     seen = []
     net.set_params(scoring=lambda estimator, X, y: float(len(seen.append(np.bincount(y)) or y)))
     net.fit(X, y)
@@ -148,14 +152,14 @@ def test_the_split_is_stratified_or_says_why_not():
 
 def test_every_fit_counts_anew(iris):
     X, y = iris
-    net = MLPClassifier(warm_start=True, max_iter=500, learning_rate_init=0.05, random_state=0)
+    net = MLPClassifier(warm_start=True, max_iter=500, learning_rate_init=0.05, random_state=SEED)
     net.fit(X, y).fit(X, (y + 1) % 3)
     assert net.score(X, (y + 1) % 3) > 0.9
 
 
 def test_warm_start_goes_on_to_the_same_bits_as_one_run(regression):
     X, y = regression
-    parameters = {"shuffle": False, "random_state": 0, "batch_size": 50, "tol": 0}
+    parameters = {"shuffle": False, "random_state": SEED, "batch_size": 50, "tol": 0}
     whole = MLPRegressor(max_iter=6, **parameters).fit(X, y)
     parts = MLPRegressor(max_iter=3, warm_start=True, **parameters).fit(X, y).fit(X, y)
     assert_array_equal(parts.coefs_[0], whole.coefs_[0])
@@ -165,8 +169,8 @@ def test_warm_start_goes_on_to_the_same_bits_as_one_run(regression):
 
 def test_partial_fit_goes_on_with_its_random_stream(iris):
     X, y = iris
-    ours = MLPClassifier(batch_size=20, random_state=0)
-    theirs = SklearnMLPClassifier(batch_size=20, random_state=np.random.RandomState(0))
+    ours = MLPClassifier(batch_size=20, random_state=SEED)
+    theirs = SklearnMLPClassifier(batch_size=20, random_state=np.random.RandomState(SEED))
     for _ in range(3):
         ours.partial_fit(X, y, classes=[0, 1, 2])
         theirs.partial_fit(X, y, classes=[0, 1, 2])  # an instance goes on there, too
@@ -177,7 +181,7 @@ def test_partial_fit_goes_on_with_its_random_stream(iris):
 def test_partial_fit_is_one_epoch_of_the_schedule(name, iris):
     X, y = iris
     parameters = {"learning_rate": name, "optimizer": "sgd", "batch_size": 50, "tol": -0.0}
-    net = MLPClassifier(max_iter=4, random_state=0, n_iter_no_change=np.inf, **parameters)
+    net = MLPClassifier(max_iter=4, random_state=SEED, n_iter_no_change=np.inf, **parameters)
     whole = clone(net).fit(X, y).history_["learning_rate"]
     for _ in range(6):
         net.partial_fit(X, y, classes=[0, 1, 2])
@@ -187,7 +191,7 @@ def test_partial_fit_is_one_epoch_of_the_schedule(name, iris):
 
 def test_the_restored_best_is_a_copy(iris):
     X, y = iris
-    net = MLPClassifier(early_stopping=True, warm_start=True, max_iter=30, random_state=0)
+    net = MLPClassifier(early_stopping=True, warm_start=True, max_iter=30, random_state=SEED)
     net.fit(X, y)
     kept = [W.copy() for W in net.coefs_]
     views = net.coefs_
@@ -203,8 +207,11 @@ def test_partial_fit_is_hidden_for_lbfgs():
         MLPClassifier(early_stopping=True).partial_fit([[1.0]], [0], classes=[0, 1])
 
 
+FINITE = sorted(name for name, schedule in SCHEDULES.items() if schedule.finite)
+
+
 def test_finite_schedules_run_all_epochs_without_a_warning(iris):
-    for name in ("linear", "cosine", "one_cycle"):
+    for name in FINITE:
         with warnings.catch_warnings():
             warnings.simplefilter("error", ConvergenceWarning)
             net = MLPClassifier(learning_rate=name, max_iter=7, tol=10.0, n_iter_no_change=1)
@@ -249,19 +256,33 @@ def test_without_hidden_layers_it_is_ridge_and_poisson_regression(regression):
     assert_allclose(
         net.fit(X, y).fit(X, y).predict(X), Ridge(alpha=3.0).fit(X, y).predict(X), atol=1e-4
     )
-    y = np.random.RandomState(0).poisson(np.exp(y / 2))
+    y = np.random.RandomState(SEED).poisson(np.exp(y / 2))
     net = MLPRegressor("poisson", (), solver="lbfgs", alpha=150.0, tol=1e-10, max_iter=1000)
     glm = PoissonRegressor(alpha=1.0, tol=1e-10, max_iter=1000).fit(X, y)
     assert_allclose(net.fit(X, y).predict(X), glm.predict(X), rtol=1e-3)
 
 
+ALPHA = 0.05  # under which scikit-learn's C is 1 / (ALPHA * n_samples)
+BY_STEPS = {"optimizer": "adam", "learning_rate": "linear", "learning_rate_init": 0.1}
+BY_STEPS |= {"max_iter": 1500, "batch_size": 150, "random_state": SEED}
+
+
 def test_the_binary_hinge_is_the_linear_svm(iris):
     X, y = iris[0][:, :2], iris[1] == 1
-    alpha = 0.05
-    svm = LinearSVC(C=1 / (alpha * 150), tol=1e-8, intercept_scaling=1e3, max_iter=10**6).fit(X, y)
-    net = LinearSVMSoftmax("squared_hinge", alpha=2 * alpha / 2, optimizer="lbfgs", tol=1e-9)
-    net.fit(X, y)
-    assert_allclose(net.coef_, svm.coef_, rtol=0.02, atol=0.01)
+    svm = SVC(kernel="linear", C=1 / (ALPHA * 150), tol=1e-8).fit(X, y)
+    net = LinearSVMSoftmax("hinge", alpha=ALPHA, **BY_STEPS).fit(X, y)
+    assert_allclose(net.coef_, svm.coef_, atol=0.002)
+    assert_allclose(net.intercept_, svm.intercept_, atol=0.002)
+
+
+@pytest.mark.parametrize("parameters", [BY_STEPS, {"optimizer": "lbfgs", "tol": 1e-9}], ids=str)
+def test_the_binary_squared_hinge_is_the_linear_svm(parameters, iris):
+    X, y = iris[0][:, :2], iris[1] == 1
+    # its intercept is penalized, by the less the larger the scale
+    svm = LinearSVC(C=1 / (ALPHA * 150), dual=False, tol=1e-10, intercept_scaling=1e4).fit(X, y)
+    net = LinearSVMSoftmax("squared_hinge", alpha=ALPHA, **parameters).fit(X, y)
+    assert_allclose(net.coef_, svm.coef_, atol=1e-4)
+    assert_allclose(net.intercept_, svm.intercept_, atol=1e-4)
 
 
 def objective(loss, W, X, y, alpha):
@@ -279,20 +300,22 @@ def objective(loss, W, X, y, alpha):
     return rows.mean() + alpha / 2 * np.sum(W[:-1] ** 2)
 
 
-@pytest.mark.parametrize("optimizer", ["adam", "nesterov", "adamax"])
+@pytest.mark.parametrize(
+    ("optimizer", "excess"), [("adam", 0.002), ("nesterov", 0.002), ("adamax", 0.01)]
+)
 @pytest.mark.parametrize("loss", ["softmax", "hinge", "squared_hinge", "crammer_singer"])
-def test_the_linear_model_reaches_the_optimum(loss, optimizer, iris):
+def test_the_linear_model_reaches_the_optimum(loss, optimizer, excess, iris):
     X, y = iris
     net = LinearSVMSoftmax(loss, optimizer=optimizer, learning_rate="linear", max_iter=1500)
-    net.set_params(alpha=0.01, learning_rate_init=0.1, batch_size=150, random_state=0).fit(X, y)
+    net.set_params(alpha=0.01, learning_rate_init=0.1, batch_size=150, random_state=SEED).fit(X, y)
     reached = objective(loss, np.vstack([net.coef_.T, net.intercept_]), X, y, 0.01)
 
     def flat(W):
         return objective(loss, W.reshape(5, 3), X, y, 0.01)
 
-    start = np.vstack([net.coef_.T, net.intercept_]).ravel()
-    polished = minimize(flat, start, method="Powell", options={"maxiter": 20}).fun
-    assert reached <= polished * 1.01
+    starts = np.random.RandomState(SEED).normal(size=(3, 15))
+    optimum = min(minimize(flat, start, method="BFGS").fun for start in starts)
+    assert reached == pytest.approx(optimum, rel=excess)
 
 
 def test_l1_reaches_the_optimum_of_saga(iris):
@@ -360,11 +383,14 @@ class Halving(Schedule):
 def test_a_users_own_parts_work_everywhere(regression):
     X, y = regression
     own = {"activation": Square(), "loss": Absolute(), "optimizer": SignDescent()}
-    net = MLPRegressor(**own, learning_rate=Halving(), max_iter=40, random_state=0)
+    net = MLPRegressor(**own, learning_rate=Halving(), learning_rate_init=0.02, max_iter=40)
     grid = {"loss__power": [1.2, 2.0], "learning_rate__every": [5, 10], "activation__scale": [0.1]}
+    net.set_params(random_state=SEED)
     search = GridSearchCV(net, grid, cv=2, n_jobs=2, error_score="raise").fit(X, y)
-    assert search.best_score_ > 0
-    assert search.best_estimator_.history_["learning_rate"][-1] < 0.001
+    assert search.best_score_ > 0.8
+    every = search.best_params_["learning_rate__every"]
+    rates = search.best_estimator_.history_["learning_rate"]
+    assert_allclose(rates, 0.02 * 0.5 ** (np.arange(40) // every))
 
 
 # -- handing out -------------------------------------------------------------------------
