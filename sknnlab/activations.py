@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
@@ -41,6 +42,10 @@ __all__ = [
 
 SQRT_2_OVER_PI = math.sqrt(2 / math.pi)
 GELU_CUBIC = 0.044715
+# Beyond, the tanh of GELU and the normal density are constant to the last bit: what is cut off
+# there before it is squared changes nothing, and nothing overflows.
+GELU_FLAT, EXACT_FLAT = 10.0, 40.0
+SAFE_EXPONENT = 80.0  # e^80 is finite in float32
 
 
 class Activation(Component):
@@ -134,10 +139,7 @@ class Logistic(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        np.multiply(z, 0.5, out)
-        np.tanh(out, out)
-        np.multiply(out, 0.5, out)
-        np.add(out, 0.5, out)
+        _sigmoid(z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
@@ -430,7 +432,8 @@ class GELU(Activation):
         """Multiply `delta` by f'(z)."""
         if self.approximate == "none":
             # f' = Phi(z) + z phi(z)
-            np.multiply(z, z, work)
+            _clip(z, -EXACT_FLAT, EXACT_FLAT, work)
+            np.multiply(work, work, work)
             np.multiply(work, -0.5, work)
             np.exp(work, work)
             np.multiply(work, z, work)
@@ -444,7 +447,8 @@ class GELU(Activation):
             # f' = (1 + t) / 2 + z (1 - t^2) u' / 2 = (1 + t) (1 + z (1 - t) u') / 2,
             # with u' = sqrt(2 / pi) (1 + 3 * 0.044715 z^2)
             _gelu_tanh(z, a)
-            np.multiply(z, z, work)
+            _clip(z, -GELU_FLAT, GELU_FLAT, work)
+            np.multiply(work, work, work)
             np.multiply(work, 3 * GELU_CUBIC * SQRT_2_OVER_PI, work)
             np.add(work, SQRT_2_OVER_PI, work)
             np.multiply(work, z, work)
@@ -518,21 +522,35 @@ class Mish(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        _mish_tanh(z, out)
+        # beyond the bound tanh(log(1 + e^z)) is 1 to the last bit
+        _clip(z, -math.inf, SAFE_EXPONENT, out)
+        np.exp(out, out)
+        np.log1p(out, out)
+        np.tanh(out, out)
         np.multiply(out, z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
-        # f' = t + z (1 - t^2) s, with t = tanh(softplus(z)) and s the sigmoid
-        _mish_tanh(z, a)
-        _sigmoid(z, work)
-        np.multiply(work, z, work)
-        np.multiply(delta, work, work)
-        np.multiply(delta, a, delta)
-        np.add(delta, work, delta)
-        np.multiply(a, a, a)
+        # f' = s (1 + v + 4 z v^2 / c) / c, with v = 1 / (1 + e^z), s = 1 - v = e^z v and
+        # c = 1 + v^2, since tanh(softplus(z)) = (1 - v^2) / c: one exponential, no difference
+        # of large numbers. `a` holds v / 4, so that the factor 4 costs no pass.
+        _clip(z, -math.inf, SAFE_EXPONENT, work)
+        np.exp(work, work)
+        np.add(work, 1, a)
+        np.divide(0.25, a, a)
+        # delta s / c, where all have a factor 4 too many
         np.multiply(work, a, work)
-        np.subtract(delta, work, delta)
+        np.multiply(delta, work, delta)
+        np.multiply(a, a, work)
+        np.add(work, 1 / 16, work)
+        np.divide(delta, work, delta)
+        # (1 + v (1 + 4 z v / c)) / 4
+        np.divide(a, work, work)
+        np.multiply(work, z, work)
+        np.add(work, 1, work)
+        np.multiply(work, a, work)
+        np.add(work, 0.25, work)
+        np.multiply(delta, work, delta)
 
 
 class Softplus(Activation):
@@ -559,7 +577,11 @@ class Softplus(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        _softplus(z, out)
+        # max(log(1 + e^z), z): what the bound cuts off is z to the last bit
+        _clip(z, -math.inf, SAFE_EXPONENT, out)
+        np.exp(out, out)
+        np.log1p(out, out)
+        np.maximum(out, z, out=out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
@@ -593,8 +615,7 @@ class HardSigmoid(Activation):
         """Fill `out` with f(z)."""
         np.multiply(z, 1 / 6, out)
         np.add(out, 0.5, out)
-        np.maximum(out, 0, out=out)
-        np.minimum(out, 1, out=out)
+        _clip(out, 0.0, 1.0, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
@@ -631,8 +652,7 @@ class HardSwish(Activation):
         """Fill `out` with f(z)."""
         np.multiply(z, 1 / 6, out)
         np.add(out, 0.5, out)
-        np.maximum(out, 0, out=out)
-        np.minimum(out, 1, out=out)
+        _clip(out, 0.0, 1.0, out)
         np.multiply(out, z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
@@ -691,51 +711,85 @@ def _sigmoid(z: np.ndarray, out: np.ndarray) -> None:
     np.add(out, 0.5, out)
 
 
-def _softplus(z: np.ndarray, out: np.ndarray) -> None:
-    """Fill `out` with log(1 + exp(-|z|)) + max(z, 0); z is read twice, never written."""
-    np.absolute(z, out)
-    np.negative(out, out)
-    np.exp(out, out)
-    np.log1p(out, out)
-    out += np.maximum(z, 0)
+@lru_cache(maxsize=64)
+def _scalar(value: float, kind: str) -> np.ndarray:
+    """Return a number as an array of no dimension, made once."""
+    return np.array(value, kind)
 
 
-def _mish_tanh(z: np.ndarray, out: np.ndarray) -> None:
-    """Fill `out` with tanh(softplus(z))."""
-    _softplus(z, out)
-    np.tanh(out, out)
+def _clip(z: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
+    """Fill `out` with min(max(z, low), high).
+
+    Between two bounds it is vectorized, as minimum and maximum with a number are not.
+    """
+    kind = z.dtype.char
+    z.clip(_scalar(low, kind), _scalar(high, kind), out)
 
 
 def _gelu_tanh(z: np.ndarray, out: np.ndarray) -> None:
     """Fill `out` with tanh(sqrt(2 / pi) z (1 + 0.044715 z^2))."""
-    np.multiply(z, z, out)
+    _clip(z, -GELU_FLAT, GELU_FLAT, out)
+    np.multiply(out, out, out)
     np.multiply(out, GELU_CUBIC * SQRT_2_OVER_PI, out)
     np.add(out, SQRT_2_OVER_PI, out)
     np.multiply(out, z, out)
     np.tanh(out, out)
 
 
+# Per dtype: the integer of the same size, and the bits of a number but its sign.
+BITS: dict[np.dtype, tuple[np.dtype, np.ndarray]] = {
+    np.dtype(np.float32): (np.dtype(np.int32), np.array(2**31 - 1, np.int32)),
+    np.dtype(np.float64): (np.dtype(np.int64), np.array(2**63 - 1, np.int64)),
+}
+
+
 def _elu(z: np.ndarray, out: np.ndarray, alpha: float, scale: float) -> None:
     """Fill `out` with scale (max(z, 0) + alpha expm1(min(z, 0)))."""
-    np.minimum(z, 0, out=out)
+    np.minimum(z, zeros_beside(z), out=out)
     np.expm1(out, out)
-    np.multiply(out, alpha, out)
-    out += np.maximum(z, 0)
+    # the size first, max(-alpha expm1(min(z, 0)), z), for any alpha; then the sign of z
+    np.multiply(out, -alpha, out)
+    np.maximum(out, z, out=out)
+    _give_sign(z, out)
     if scale != 1:
         np.multiply(out, scale, out)
+
+
+def _give_sign(z: np.ndarray, out: np.ndarray) -> None:
+    """Give the entries of `out`, none below 0, the signs of z (`copysign` is not vectorized)."""
+    integer, magnitude = BITS[z.dtype]
+    bits, signed = out.view(integer), z.view(integer)
+    # ((out xor z) and not sign) xor z
+    np.bitwise_xor(bits, signed, bits)
+    np.bitwise_and(bits, magnitude, bits)
+    np.bitwise_xor(bits, signed, bits)
 
 
 def _elu_backward(
     delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray, alpha: float, scale: float
 ) -> None:
     """Multiply `delta` by scale [z > 0] + (a + scale alpha) [z <= 0]."""
+    np.minimum(a, zeros_beside(a), out=a)
     np.add(a, scale * alpha, a)
-    np.less_equal(z, 0, work)
-    np.multiply(a, work, a)
-    np.greater(z, 0, work)
-    np.multiply(work, scale, work)
-    np.add(a, work, a)
+    # where z > 0 this is scale alpha to the bit: the difference of bits makes it scale
+    if alpha != 1:
+        integer, zero, one, difference = _exchange(scale * alpha, scale, z.dtype.char)
+        bits, positive = a.view(integer), work.view(integer)
+        z.view(integer).clip(zero, one, positive)
+        np.multiply(positive, difference, positive)
+        np.bitwise_xor(bits, positive, bits)
     np.multiply(delta, a, delta)
+
+
+@lru_cache(maxsize=64)
+def _exchange(
+    old: float, new: float, kind: str
+) -> tuple[np.dtype, np.ndarray, np.ndarray, np.ndarray]:
+    """Return a float type's integer, its 0 and 1, and the bits where `old` and `new` differ."""
+    integer = BITS[np.dtype(kind)][0]
+    bits = np.array([old, new], kind).view(integer)
+    zero, one, difference = (np.array(value, integer) for value in (0, 1, bits[0] ^ bits[1]))
+    return integer, zero, one, difference
 
 
 ACTIVATIONS: dict[str, type[Activation]] = {

@@ -1,5 +1,7 @@
 """Activations: one oracle for every derivative, declared gains measured."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -9,6 +11,7 @@ from sknnlab.activations import (
     ACTIVATIONS,
     ELU,
     GELU,
+    SELU,
     LayerActivation,
     LeakyReLU,
     Logistic,
@@ -86,9 +89,45 @@ def test_single_precision_stays_and_agrees(part, z):
 @every
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_far_values_are_finite(part, dtype):
-    z = np.array([[-1e4, -100.0, -30.0, 0.0, 30.0, 100.0, 1e4]], dtype)
-    assert np.isfinite(forward(part, z)).all()
-    assert np.isfinite(derivative(part, z)).all()
+    far = [30.0, 100.0, 1e4, 1e10, 1e15, 1e20, 1e30]
+    z = np.array([[*(-t for t in far), 0.0, *far]], dtype)
+    with np.errstate(over="raise", invalid="raise", divide="raise"):
+        a, slope = forward(part, z), derivative(part, z)
+    assert np.isfinite(a).all()
+    # to the left and to the right every slope settles
+    assert_allclose(slope[0, :6], slope[0, 0], atol=1e-6)
+    assert_allclose(slope[0, 9:], slope[0, -1], atol=1e-6)
+
+
+@every
+@pytest.mark.parametrize("shape", [(120, 1000), (400, 1000)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nothing_is_allocated(part, dtype, shape, rng):
+    z = rng.normal(size=shape).astype(dtype)
+    a, delta, work = np.empty_like(z), np.ones_like(z), np.empty(shape, part.work_dtype or dtype)
+
+    def step():
+        part.forward(z, a)
+        part.backward(delta, z, a, work)
+
+    step()  # what is made once, for all batches of this shape
+    tracemalloc.start()
+    step()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # not even a mask of 120,000 bytes; NumPy's own buffers for a cast stay at 64 KiB
+    assert peak < 100_000
+
+
+@pytest.mark.parametrize("part", [ELU(), ELU(0.5), ELU(3.0), SELU()], ids=str)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_exponential_units_are_their_formula_to_the_bit(part, dtype, rng):
+    z = (4 * rng.normal(size=(50, 30))).astype(dtype)
+    z[:2], z[2, :5] = 0, -0.0
+    alpha, scale = getattr(part, "alpha", SELU.ALPHA), getattr(part, "SCALE", 1.0)
+    a = scale * np.where(z > 0, z, alpha * np.expm1(np.minimum(z, 0)))
+    assert_array_equal(forward(part, z), a)
+    assert_array_equal(derivative(part, z), np.where(z > 0, dtype(scale), a + scale * alpha))
 
 
 @pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - CONVENTIONS))
