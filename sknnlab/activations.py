@@ -63,10 +63,13 @@ class Activation(Component):
         in use where the field has one. Read by the He and orthogonal initializers.
     glorot_factor : float
         Numerator of scikit-learn's initial bound.
+    increasing : bool
+        Whether f never falls, so that it may change places with a maximum.
     """
 
     uses_input: ClassVar[bool] = False
     work_dtype: ClassVar[Any] = None
+    increasing: ClassVar[bool] = False
     gain: float = 1.0
     glorot_factor: ClassVar[float] = 6.0
 
@@ -108,6 +111,8 @@ class Identity(Activation):
     array([[-1.,  0.,  2.]])
     """
 
+    increasing = True
+
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
         if out is not z:
@@ -135,6 +140,7 @@ class Logistic(Activation):
     array([[0.2689, 0.5   , 0.8808]])
     """
 
+    increasing = True
     glorot_factor = 2.0
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
@@ -167,6 +173,7 @@ class Tanh(Activation):
     array([[-0.7616,  0.    ,  0.964 ]])
     """
 
+    increasing = True
     gain = 5 / 3
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
@@ -200,6 +207,7 @@ class ReLU(Activation):
     array([[0., 0., 2.]])
     """
 
+    increasing = True
     gain = math.sqrt(2)
     work_dtype = np.bool_
 
@@ -237,6 +245,7 @@ class LeakyReLU(Activation):
     array([[-0.01,  0.  ,  2.  ]])
     """
 
+    increasing = True
     uses_input = True
 
     def __init__(self, negative_slope: float = 0.01):
@@ -324,6 +333,7 @@ class ELU(Activation):
     array([[-0.6321,  0.    ,  2.    ]])
     """
 
+    increasing = True
     uses_input = True
     gain = 1.2452  # 1 / sqrt(E f^2) at alpha = 1
 
@@ -362,6 +372,7 @@ class SELU(Activation):
     array([[-1.1113,  0.    ,  2.1014]])
     """
 
+    increasing = True
     uses_input = True
     gain = 3 / 4
     ALPHA: ClassVar[float] = 1.6732632423543772
@@ -572,6 +583,7 @@ class Softplus(Activation):
     array([[0.3133, 0.6931, 2.1269]])
     """
 
+    increasing = True
     uses_input = True
     gain = 1.0419  # 1 / sqrt(E f^2)
 
@@ -608,6 +620,7 @@ class HardSigmoid(Activation):
     array([[0.3333, 0.5   , 0.8333]])
     """
 
+    increasing = True
     gain = 1.8978  # 1 / sqrt(E f^2)
     work_dtype = np.bool_
 

@@ -130,6 +130,13 @@ def test_exponential_units_are_their_formula_to_the_bit(part, dtype, rng):
     assert_array_equal(derivative(part, z), np.where(z > 0, dtype(scale), a + scale * alpha))
 
 
+@every
+def test_what_is_declared_to_rise_never_falls_and_the_rest_does(part):
+    z = np.linspace(-12, 12, 24001).reshape(1, -1)
+    steps = np.diff(forward(part, z))
+    assert part.increasing == (steps.min() > -1e-12)
+
+
 @pytest.mark.parametrize("name", sorted(set(ELEMENTWISE) - CONVENTIONS))
 def test_the_gain_keeps_the_scale_of_a_normal_signal(name):
     part = ELEMENTWISE[name]()
