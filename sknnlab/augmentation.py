@@ -3,8 +3,8 @@
 One contract: ``augment(X, y, rng) -> (X, y)`` works on the batch's own buffers, which it
 may overwrite, in their dtype, and draws from `rng` (a `numpy.random.Generator`) alone. To
 add one, subclass `Augmentation`, or pass any object with such a method. One that blends
-the targets of several rows says so with `mixes_targets`; it then receives class labels as
-rows of probabilities.
+several rows and their targets subclasses `Mixing`: it gets the rows' weights as well, and
+class labels as rows of probabilities.
 
 Those for images subclass `ImageAugmentation`: the network's flat rows are images once
 `image_shape` says which.
@@ -30,30 +30,99 @@ __all__ = [
     "Cutout",
     "GaussianNoise",
     "ImageAugmentation",
+    "Mixing",
     "Mixup",
     "RandomCrop",
     "RandomFlip",
     "RandomShift",
+    "as_augmentation",
 ]
 
 
 class Augmentation(Component):
-    """Abstract augmentation of a training batch.
-
-    Attributes
-    ----------
-    mixes_targets : bool
-        Whether `augment` blends targets, so that classes must come as rows of
-        probabilities, and takes the rows' weights to blend them alike.
-    """
-
-    mixes_targets = False
+    """Abstract augmentation of a training batch, each row by itself."""
 
     @abstractmethod
     def augment(
         self, X: np.ndarray, y: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the augmented batch; X and y may be overwritten."""
+
+
+class Mixing(Augmentation):
+    """Abstract augmentation that blends several rows of a batch and their targets.
+
+    Classes come to it as rows of probabilities.
+    """
+
+    mixes_targets = True
+
+    @abstractmethod
+    def mix(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mixed batch; X, y and `weights` may be overwritten.
+
+        Weights of the rows, None where all are equal, are blended in place as the targets
+        are. A row of weight 0 takes no part.
+        """
+
+    def augment(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        rng: np.random.Generator,
+        weights: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the mixed batch; see `mix`."""
+        return self.mix(X, y, weights, rng)
+
+
+class _Blending(Mixing):
+    """Another's object that says ``mixes_targets = True``, as version 0.1 documented it."""
+
+    def __init__(self, part: Any):
+        self.part = part
+
+    def mix(
+        self,
+        X: np.ndarray,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        rng: np.random.Generator,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the object's ``augment`` returns; it gets `weights` where there are any."""
+        keywords = {} if weights is None else {"weights": weights}
+        return self.part.augment(X, y, rng, **keywords)
+
+
+def as_augmentation(part: Any) -> Any:
+    """Return `part`, or a `Mixing` around it if its `augment` blends targets."""
+    blends = getattr(part, "mixes_targets", False) and not isinstance(part, Mixing)
+    return _Blending(part) if blends else part
+
+
+def _partners(n_samples: int, weights: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
+    """Return each row's partner, a random permutation; a row of weight 0 is its own."""
+    if weights is None:
+        return rng.permutation(n_samples)
+    partner = np.arange(n_samples)
+    weighing = np.flatnonzero(weights > 0)
+    partner[weighing] = weighing[rng.permutation(len(weighing))]
+    return partner
+
+
+def _blend(arrays: tuple[np.ndarray, ...], partner: np.ndarray, share: float) -> None:
+    """Set each row to `share` of it and the rest of its partner."""
+    for array in arrays:
+        other = array[partner]
+        other *= 1 - share
+        array *= share
+        array += other
 
 
 class GaussianNoise(Augmentation):
@@ -98,22 +167,14 @@ class GaussianNoise(Augmentation):
         return X, y
 
 
-def _blend(arrays: tuple[np.ndarray, ...], partner: np.ndarray, share: float) -> None:
-    """Set each row to `share` of it and the rest of its partner."""
-    for array in arrays:
-        other = array[partner]
-        other *= 1 - share
-        array *= share
-        array += other
-
-
-class Mixup(Augmentation):
+class Mixup(Mixing):
     r"""Train on blends of two rows and of their targets.
 
     .. math:: x = \lambda x_i + (1 - \lambda) x_j, \quad y = \lambda y_i + (1 - \lambda) y_j
 
     with one :math:`\lambda \sim Beta(\alpha, \alpha)` a batch and `j` a random
-    permutation of it; sample weights are blended as the targets are.
+    permutation of it; sample weights are blended as the targets are, and rows of weight 0
+    are left out.
 
     Parameters
     ----------
@@ -135,8 +196,6 @@ class Mixup(Augmentation):
     array([1., 1., 1., 1.])
     """
 
-    mixes_targets = True
-
     def __init__(self, alpha: float = 0.2):
         self.alpha = alpha
 
@@ -144,16 +203,16 @@ class Mixup(Augmentation):
         """Raise for a hyperparameter out of its range."""
         check_real(self, "alpha", 0, low_open=True)
 
-    def augment(
+    def mix(
         self,
         X: np.ndarray,
         y: np.ndarray,
+        weights: np.ndarray | None,
         rng: np.random.Generator,
-        weights: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the blended batch; X, y and `weights` are overwritten."""
         share = float(rng.beta(self.alpha, self.alpha))
-        partner = rng.permutation(X.shape[0])
+        partner = _partners(len(X), weights, rng)
         _blend((X, y) if weights is None else (X, y, weights), partner, share)
         return X, y
 
@@ -529,7 +588,7 @@ class ColorJitter(ImageAugmentation):
         return factors.astype(images.dtype)
 
 
-class CutMix(Augmentation):
+class CutMix(Mixing):
     r"""Paste a rectangle of another image into each, and blend the targets by its area.
 
     .. math:: y = \lambda y_i + (1 - \lambda) y_j
@@ -538,7 +597,8 @@ class CutMix(Augmentation):
     of the batch, and :math:`1 - \lambda` the rectangle's share of the area. Its sides are
     :math:`\sqrt{1 - \lambda_0}` of the image's, :math:`\lambda_0 \sim Beta(\alpha, \alpha)`,
     and its center is any pixel: what reaches over the border is cut off, and
-    :math:`\lambda` is what is left. Sample weights are blended as the targets are.
+    :math:`\lambda` is what is left. Sample weights are blended as the targets are, and rows
+    of weight 0 are left out.
 
     Parameters
     ----------
@@ -562,8 +622,6 @@ class CutMix(Augmentation):
     array([1., 1.])
     """
 
-    mixes_targets = True
-
     def __init__(self, image_shape: tuple[int, ...] | None = None, alpha: float = 1.0):
         self.image_shape = image_shape
         self.alpha = alpha
@@ -573,16 +631,16 @@ class CutMix(Augmentation):
         check_image_shape(self)
         check_real(self, "alpha", 0, low_open=True)
 
-    def augment(
+    def mix(
         self,
         X: np.ndarray,
         y: np.ndarray,
+        weights: np.ndarray | None,
         rng: np.random.Generator,
-        weights: np.ndarray | None = None,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the mixed batch; X, y and `weights` are overwritten."""
         images = as_images(X, check_image_shape(self), type(self).__name__)
-        partner = rng.permutation(len(images))
+        partner = _partners(len(images), weights, rng)
         share = self._paste(images, partner, rng)
         _write_back(images, X)
         _blend((y,) if weights is None else (y, weights), partner, share)

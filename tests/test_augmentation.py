@@ -11,10 +11,12 @@ from sknnlab.augmentation import (
     CutMix,
     Cutout,
     ImageAugmentation,
+    Mixing,
     Mixup,
     RandomCrop,
     RandomFlip,
     RandomShift,
+    as_augmentation,
 )
 
 SHAPE = (6, 5, 3)
@@ -187,7 +189,7 @@ def test_cutmix_blends_targets_by_the_area_that_is_left(alpha):
         n = 8
         X = np.repeat(np.arange(n, dtype=float), 30).reshape(n, 6, 5)
         y, weights = np.eye(n), np.arange(n) / 28
-        CutMix(alpha=alpha).augment(X, y, stream(seed), weights=weights)
+        CutMix(alpha=alpha).mix(X, y, weights, stream(seed))
         shares = np.array([[(image == source).mean() for source in range(n)] for image in X])
         np.testing.assert_allclose(y, shares, atol=1e-12)
         np.testing.assert_allclose(weights, shares @ np.arange(n) / 28, atol=1e-12)
@@ -199,6 +201,64 @@ def test_the_mass_of_the_labels_is_kept(part):
     part.augment(X, y, stream())
     np.testing.assert_allclose(y.sum(axis=1), 1)
     np.testing.assert_allclose(y.sum(axis=0), 1)
+
+
+@pytest.mark.parametrize("part", [Mixup(1.0), CutMix()])
+def test_rows_of_zero_weight_take_no_part_in_mixing(part):
+    kept = np.array([0, 2, 3, 6, 7])
+    for seed in range(5):
+        X, y = batch()
+        weights = np.zeros(len(X))
+        weights[kept] = np.arange(1, 6)
+        alone, y_alone, weights_alone = X[kept], y[kept], weights[kept]
+        part.mix(X, y, weights, stream(seed))
+        part.mix(alone, y_alone, weights_alone, stream(seed))
+        np.testing.assert_array_equal(X[kept], alone)
+        np.testing.assert_array_equal(y[kept], y_alone)
+        np.testing.assert_array_equal(weights[kept], weights_alone)
+        assert weights.sum() == pytest.approx(15)
+
+
+@pytest.mark.parametrize("part", [Mixup(1.0), CutMix()])
+def test_equal_weights_mix_as_none(part):
+    (X, y), (X_weighted, y_weighted) = batch(), batch()
+    part.augment(X, y, stream())
+    part.mix(X_weighted, y_weighted, np.full(len(X), 0.125), stream())
+    np.testing.assert_array_equal(X, X_weighted)
+    np.testing.assert_array_equal(y, y_weighted)
+
+
+class Swap:
+    """A user's own, by the contract of version 0.1: neighbours change places."""
+
+    mixes_targets = True
+
+    def augment(self, X, y, rng, weights=None):
+        if weights is not None:
+            weights[...] = weights[::-1].copy()
+        return X[::-1], y[::-1]
+
+
+def test_an_object_that_says_it_mixes_targets_is_one_that_mixes():
+    X, y = batch()
+    weights = np.arange(len(X), dtype=float)
+    part = as_augmentation(Swap())
+    assert isinstance(part, Mixing)
+    X_new, y_new = part.mix(X, y, weights, stream())
+    np.testing.assert_array_equal(X_new, X[::-1])
+    np.testing.assert_array_equal(weights, np.arange(len(X))[::-1])
+    np.testing.assert_array_equal(part.mix(X, y, None, stream())[1], y_new)
+    assert all(as_augmentation(one) is one for one in (Mixup(), RandomFlip(), object()))
+
+
+@pytest.mark.parametrize("part", IMAGE_PARTS)
+def test_the_shape_of_an_image_comes_first(part):
+    assert part(SHAPE).image_shape == SHAPE
+
+
+def test_a_part_that_mixes_says_so_by_its_kind():
+    mixing = {part for part in AUGMENTATIONS.values() if issubclass(part, Mixing)}
+    assert mixing == {Mixup, CutMix}
 
 
 @pytest.mark.parametrize("part", IMAGE_PARTS)
