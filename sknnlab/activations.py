@@ -1,9 +1,11 @@
-"""Activations: elementwise functions between the affine maps.
+"""Activations: what stands between the affine maps.
 
-One contract: ``forward(z, out)`` fills `out` with f(z), and ``backward(delta, z, a, work)``
-multiplies `delta` by f'(z) in place. Where the derivative follows from the output alone,
-`uses_input` is False and forward runs in place. To add one, subclass `Activation` and give
-it a line in `ACTIVATIONS`, or pass an instance.
+Elementwise functions have one contract: ``forward(z, out)`` fills `out` with f(z), and
+``backward(delta, z, a, work)`` multiplies `delta` by f'(z) in place. Where the derivative
+follows from the output alone, `uses_input` is False and forward runs in place. To add one,
+subclass `Activation` and give it a line in `ACTIVATIONS`, or pass an instance. PReLU, which
+learns, and Maxout, whose input is wider than its output, are parameters of layers that the
+engine has for them.
 """
 
 from __future__ import annotations
@@ -28,11 +30,11 @@ __all__ = [
     "HardSigmoid",
     "HardSwish",
     "Identity",
-    "LayerActivation",
     "LeakyReLU",
     "Logistic",
     "Maxout",
     "Mish",
+    "Nonlinearity",
     "PReLU",
     "ReLU",
     "SiLU",
@@ -48,8 +50,24 @@ GELU_FLAT, EXACT_FLAT = 10.0, 40.0
 SAFE_EXPONENT = 80.0  # e^80 is finite in float32
 
 
-class Activation(Component):
-    """Abstract activation.
+class Nonlinearity(Component):
+    """Abstract parent of what may stand between two affine maps.
+
+    Attributes
+    ----------
+    gain : float
+        What keeps the scale of a standard normal signal: 1 / sqrt(E f(z)^2), or the value
+        in use where the field has one. Read by the He and orthogonal initializers.
+    glorot_factor : float
+        Numerator of scikit-learn's initial bound.
+    """
+
+    gain: float = 1.0
+    glorot_factor: ClassVar[float] = 6.0
+
+
+class Activation(Nonlinearity):
+    """Abstract elementwise activation.
 
     Attributes
     ----------
@@ -58,11 +76,6 @@ class Activation(Component):
         buffer; if not, `out` may be z itself.
     work_dtype : dtype or None
         Of the scratch that `backward` gets; None is that of `delta`.
-    gain : float
-        What keeps the scale of a standard normal signal: 1 / sqrt(E f(z)^2), or the value
-        in use where the field has one. Read by the He and orthogonal initializers.
-    glorot_factor : float
-        Numerator of scikit-learn's initial bound.
     increasing : bool
         Whether f never falls, so that it may change places with a maximum.
     """
@@ -70,8 +83,6 @@ class Activation(Component):
     uses_input: ClassVar[bool] = False
     work_dtype: ClassVar[Any] = None
     increasing: ClassVar[bool] = False
-    gain: float = 1.0
-    glorot_factor: ClassVar[float] = 6.0
 
     @abstractmethod
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
@@ -80,21 +91,6 @@ class Activation(Component):
     @abstractmethod
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z); a = f(z) and `work` may be overwritten."""
-
-
-class LayerActivation(Activation):
-    """Abstract activation that the engine gives a layer of its own.
-
-    It has parameters to learn, or its input is wider than its output.
-    """
-
-    def forward(self, z: np.ndarray, out: np.ndarray) -> None:
-        """Not elementwise: the engine's layer computes it."""
-        raise NotImplementedError(f"{type(self).__name__} is a layer of its own in the engine.")
-
-    def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
-        """Not elementwise: the engine's layer computes it."""
-        raise NotImplementedError(f"{type(self).__name__} is a layer of its own in the engine.")
 
 
 class Identity(Activation):
@@ -274,7 +270,7 @@ class LeakyReLU(Activation):
         np.multiply(delta, a, delta)
 
 
-class PReLU(LayerActivation):
+class PReLU(Nonlinearity):
     r"""Leaky rectifier whose slope is learned, one for a layer and not penalized.
 
     .. math:: f(z) = \max(z, 0) + s \min(z, 0)
@@ -290,10 +286,15 @@ class PReLU(LayerActivation):
 
     Examples
     --------
+    The slope follows the data, here a line that bends at 0:
+
+    >>> import numpy as np
     >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.activations import PReLU
-    >>> MLPRegressor(activation=PReLU(init=0.1)).activation
-    PReLU(init=0.1)
+    >>> X = np.linspace(-1, 1, 21).reshape(-1, 1)
+    >>> net = MLPRegressor(hidden_layer_sizes=(1,), activation="prelu", optimizer="lbfgs",
+    ...                    alpha=0.0, random_state=0)
+    >>> net.fit(X, np.where(X > 0, X, 0.7 * X).ravel()).layers_[0].slope.round(2)
+    array([0.7])
     """
 
     def __init__(self, init: float = 0.25):
@@ -682,7 +683,7 @@ class HardSwish(Activation):
         np.multiply(delta, work, delta)
 
 
-class Maxout(LayerActivation):
+class Maxout(Nonlinearity):
     r"""The largest of `n_pieces` affine maps a unit.
 
     Widths count outputs; W has shape (fan_in, width * n_pieces), piece by piece.
@@ -699,13 +700,17 @@ class Maxout(LayerActivation):
 
     Examples
     --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sknnlab import MLPClassifier
-    >>> from sknnlab.activations import Maxout
-    >>> net = MLPClassifier((5,), activation=Maxout(n_pieces=3), learning_rate="linear",
-    ...                     max_iter=5)
-    >>> net.fit(*load_iris(return_X_y=True)).coefs_[0].shape
-    (4, 15)
+    A unit of two pieces is the larger of two lines, so that one is enough for ``|x|``:
+
+    >>> import numpy as np
+    >>> from sknnlab import MLPRegressor
+    >>> X = np.linspace(-1, 1, 21).reshape(-1, 1)
+    >>> net = MLPRegressor(hidden_layer_sizes=(1,), activation="maxout", optimizer="lbfgs",
+    ...                    alpha=0.0, random_state=4).fit(X, np.abs(X[:, 0]))
+    >>> net.predict([[-0.5], [0.25]]).round(2)
+    array([0.5 , 0.25])
+    >>> net.coefs_[0].shape
+    (1, 2)
     """
 
     def __init__(self, n_pieces: int = 2):
@@ -805,7 +810,7 @@ def _exchange(
     return integer, zero, one, difference
 
 
-ACTIVATIONS: dict[str, type[Activation]] = {
+ACTIVATIONS: dict[str, type[Nonlinearity]] = {
     "identity": Identity,
     "logistic": Logistic,
     "sigmoid": Logistic,
