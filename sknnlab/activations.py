@@ -435,7 +435,8 @@ class GELU(Activation):
             erf(out, out)
         else:
             # tanh(sqrt(2 / pi) z (1 + 0.044715 z^2))
-            _gelu_tanh(z, out)
+            _bounded_square(z, GELU_FLAT, out)
+            _gelu_tanh(z, out, out)
         np.add(out, 1, out)
         np.multiply(out, z, out)
         np.multiply(out, 0.5, out)
@@ -444,8 +445,7 @@ class GELU(Activation):
         """Multiply `delta` by f'(z)."""
         if self.approximate == "none":
             # f' = Phi(z) + z phi(z)
-            _clip(z, -EXACT_FLAT, EXACT_FLAT, work)
-            np.multiply(work, work, work)
+            _bounded_square(z, EXACT_FLAT, work)
             np.multiply(work, -0.5, work)
             np.exp(work, work)
             np.multiply(work, z, work)
@@ -458,9 +458,8 @@ class GELU(Activation):
         else:
             # f' = (1 + t) / 2 + z (1 - t^2) u' / 2 = (1 + t) (1 + z (1 - t) u') / 2,
             # with u' = sqrt(2 / pi) (1 + 3 * 0.044715 z^2)
-            _gelu_tanh(z, a)
-            _clip(z, -GELU_FLAT, GELU_FLAT, work)
-            np.multiply(work, work, work)
+            _bounded_square(z, GELU_FLAT, work)
+            _gelu_tanh(z, work, a)
             np.multiply(work, 3 * GELU_CUBIC * SQRT_2_OVER_PI, work)
             np.add(work, SQRT_2_OVER_PI, work)
             np.multiply(work, z, work)
@@ -744,11 +743,15 @@ def _clip(z: np.ndarray, low: float, high: float, out: np.ndarray) -> None:
     z.clip(_scalar(low, kind), _scalar(high, kind), out)
 
 
-def _gelu_tanh(z: np.ndarray, out: np.ndarray) -> None:
-    """Fill `out` with tanh(sqrt(2 / pi) z (1 + 0.044715 z^2))."""
-    _clip(z, -GELU_FLAT, GELU_FLAT, out)
+def _bounded_square(z: np.ndarray, bound: float, out: np.ndarray) -> None:
+    """Fill `out` with min(|z|, bound)^2."""
+    _clip(z, -bound, bound, out)
     np.multiply(out, out, out)
-    np.multiply(out, GELU_CUBIC * SQRT_2_OVER_PI, out)
+
+
+def _gelu_tanh(z: np.ndarray, square: np.ndarray, out: np.ndarray) -> None:
+    """Fill `out`, which may be `square`, with tanh(sqrt(2 / pi) z (1 + 0.044715 square))."""
+    np.multiply(square, GELU_CUBIC * SQRT_2_OVER_PI, out)
     np.add(out, SQRT_2_OVER_PI, out)
     np.multiply(out, z, out)
     np.tanh(out, out)
