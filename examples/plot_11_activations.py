@@ -21,7 +21,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
 from sknnlab import MLPClassifier, MLPRegressor
-from sknnlab.activations import ACTIVATIONS, LayerActivation, LeakyReLU, Maxout, PReLU
+from sknnlab.activations import ACTIVATIONS, Activation, LeakyReLU, Maxout, PReLU
 from sknnlab.feature_extraction import HiddenFeatures
 
 BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#555555"
@@ -38,7 +38,7 @@ def value_and_slope(activation, z):
     return a, slope
 
 
-elementwise = {n: part for n, part in shown.items() if not isinstance(part, LayerActivation)}
+elementwise = {n: part for n, part in shown.items() if isinstance(part, Activation)}
 elementwise["prelu"] = LeakyReLU(negative_slope=PReLU().init)
 
 z = np.linspace(-6, 6, 601)

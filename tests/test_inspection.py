@@ -123,10 +123,10 @@ class WrongSlope(Tanh):
 class DeadBiases(Initializer):
     """Biases from which no unit comes back."""
 
-    def weights(self, rng, fan_in, fan_out, activation):
+    def weights(self, rng, shape, fan_in, fan_out, activation):
         return rng.normal(size=(fan_in, fan_out)) / np.sqrt(fan_in)
 
-    def biases(self, rng, fan_in, fan_out, activation):
+    def biases(self, rng, shape, fan_in, fan_out, activation):
         return np.full(fan_out, -30.0)
 
 

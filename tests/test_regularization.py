@@ -126,7 +126,7 @@ def test_mixup_blends_rows_targets_and_weights_alike(rng):
     X = np.eye(8)
     y, weights = X.copy(), np.arange(8.0)
     expected_weights = lambda rows: rows @ np.arange(8.0)  # noqa: E731
-    X, y = Mixup(1.0).augment(X, y, rng, weights=weights)
+    X, y = Mixup(1.0).mix(X, y, weights, rng)
     assert_allclose(X, y)
     assert_allclose(weights, expected_weights(X))
 

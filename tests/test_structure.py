@@ -48,7 +48,7 @@ FLOORS = [
     {"__init__"},
 ]
 REGISTRIES = {
-    "activation": (activations.ACTIVATIONS, activations.Activation),
+    "activation": (activations.ACTIVATIONS, activations.Nonlinearity),
     "initializer": (initializers.INITIALIZERS, initializers.Initializer),
     "classifier loss": (losses.CLASSIFIER_LOSSES, losses.Loss),
     "regressor loss": (losses.REGRESSOR_LOSSES, losses.Loss),

@@ -110,8 +110,8 @@ class Network:
         """Draw W, then b, layer by layer; an untrained b is drawn and set to zero."""
         for dense, activation in zip(self.dense, activations, strict=True):
             fan_in, fan_out = dense.shapes["W"]
-            dense.W[...] = initializer.weights(rng, fan_in, fan_out, activation)
-            b = initializer.biases(rng, fan_in, fan_out, activation)
+            dense.W[...] = initializer.weights(rng, dense.W.shape, fan_in, fan_out, activation)
+            b = initializer.biases(rng, dense.b.shape, fan_in, fan_out, activation)
             dense.b[...] = b if dense.trained_bias else 0
         for layer in self.layers:
             if isinstance(layer, BatchNormLayer):

@@ -20,7 +20,7 @@ from sklearn.base import clone
 
 from sknnlab._component import check_real, nearest, resolve
 from sknnlab._engine.training import Regularization
-from sknnlab.activations import ACTIVATIONS, Activation
+from sknnlab.activations import ACTIVATIONS, Nonlinearity
 from sknnlab.augmentation import Augmentation
 from sknnlab.initializers import INITIALIZERS, Initializer
 from sknnlab.normalization import BatchNorm
@@ -47,8 +47,8 @@ class Configuration:
     """What one call of ``fit`` trains with; every part is a fresh copy."""
 
     hidden_layer_sizes: list[int]
-    activations: list[Activation]
-    initial_activations: list[Activation]
+    activations: list[Nonlinearity]
+    initial_activations: list[Nonlinearity]
     dropouts: list[float]
     batchnorm: BatchNorm | None
     initializer: Initializer
@@ -136,7 +136,7 @@ def _per_layer(given: Any, n_hidden: int, name: str) -> list[Any]:
     return [given] * n_hidden
 
 
-def _activations(given: Any, n_hidden: int) -> tuple[list[Activation], list[Activation]]:
+def _activations(given: Any, n_hidden: int) -> tuple[list[Nonlinearity], list[Nonlinearity]]:
     """Return the hidden activations, and those whose gain each W is drawn with.
 
     The output's W takes the last hidden layer's (scikit-learn's one `activation`).
@@ -144,8 +144,8 @@ def _activations(given: Any, n_hidden: int) -> tuple[list[Activation], list[Acti
     listed = _per_layer(given, n_hidden, "activation")
     if not listed:
         listed = ["identity"] if isinstance(given, (list, tuple)) else [given]
-        return [], [resolve(one, ACTIVATIONS, "activation", Activation) for one in listed]
-    parts = [resolve(one, ACTIVATIONS, "activation", Activation) for one in listed]
+        return [], [resolve(one, ACTIVATIONS, "activation", Nonlinearity) for one in listed]
+    parts = [resolve(one, ACTIVATIONS, "activation", Nonlinearity) for one in listed]
     return parts, [*parts, parts[-1]]
 
 
