@@ -455,6 +455,7 @@ class GELU(Activation):
             np.add(a, 1, a)
             np.multiply(a, 0.5, a)
             np.add(a, work, a)
+            np.multiply(delta, a, delta)
         else:
             # f' = (1 + t) / 2 + z (1 - t^2) u' / 2 = (1 + t) (1 + z (1 - t) u') / 2,
             # with u' = sqrt(2 / pi) (1 + 3 * 0.044715 z^2)
@@ -462,14 +463,15 @@ class GELU(Activation):
             _gelu_tanh(z, work, a)
             np.multiply(work, 3 * GELU_CUBIC * SQRT_2_OVER_PI, work)
             np.add(work, SQRT_2_OVER_PI, work)
-            np.multiply(work, z, work)
+            # z comes last, so that nothing overflows on the way
             np.multiply(delta, 0.5, delta)
             np.add(a, 1, a)
             np.multiply(delta, a, delta)
             np.subtract(2, a, a)
             np.multiply(a, work, a)
-            np.add(a, 1, a)
-        np.multiply(delta, a, delta)
+            np.multiply(a, delta, a)
+            np.multiply(a, z, a)
+            np.add(delta, a, delta)
 
 
 class SiLU(Activation):
@@ -555,11 +557,11 @@ class Mish(Activation):
         np.multiply(a, a, work)
         np.add(work, 1 / 16, work)
         np.divide(delta, work, delta)
-        # (1 + v (1 + 4 z v / c)) / 4
+        # (1 + v + 4 z v^2 / c) / 4; z comes last, so that nothing overflows on the way
         np.divide(a, work, work)
-        np.multiply(work, z, work)
-        np.add(work, 1, work)
         np.multiply(work, a, work)
+        np.multiply(work, z, work)
+        np.add(work, a, work)
         np.add(work, 0.25, work)
         np.multiply(delta, work, delta)
 

@@ -55,8 +55,6 @@ class Mixing(Augmentation):
     Classes come to it as rows of probabilities.
     """
 
-    mixes_targets = True
-
     @abstractmethod
     def mix(
         self,

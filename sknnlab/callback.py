@@ -99,7 +99,6 @@ class Monitor(_EpochCallback):
             self._sample = estimator._as_data(*_some_rows(X, y, self.n_samples))
         data, y = self._sample
         y_pred = estimator._decode(network.predict_raw(data.X))
-        network = network.without_dropout() if network.has_dropout else network
         passed = one_pass(network, estimator._loss, data)
         row = {
             "epoch": epoch,

@@ -10,6 +10,7 @@ from sklearn.utils.metaestimators import available_if
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.perceptron import trains_stepwise
+from sknnlab.augmentation import AUGMENTATIONS
 from sknnlab.initializers import INITIALIZERS
 from sknnlab.losses import CLASSIFIER_LOSSES
 from sknnlab.optimizers import OPTIMIZERS
@@ -79,7 +80,7 @@ class LinearSVMSoftmax(NetworkClassifier):
         "initializer": INITIALIZERS,
         "optimizer": OPTIMIZERS,
         "learning_rate": SCHEDULES,
-        "augmentation": {},
+        "augmentation": AUGMENTATIONS,
     }
 
     def __init__(
@@ -106,6 +107,8 @@ class LinearSVMSoftmax(NetworkClassifier):
         clip_norm: Any = None,
         augmentation: Any = None,
         average: Any = False,
+        layer_rates: Any = "equal",
+        learn_input_scale: Any = False,
         dtype: Any = "auto",
         warm_start: Any = False,
         verbose: Any = False,
@@ -132,6 +135,8 @@ class LinearSVMSoftmax(NetworkClassifier):
         self.clip_norm = clip_norm
         self.augmentation = augmentation
         self.average = average
+        self.layer_rates = layer_rates
+        self.learn_input_scale = learn_input_scale
         self.dtype = dtype
         self.warm_start = warm_start
         self.verbose = verbose
@@ -163,10 +168,18 @@ class LinearSVMSoftmax(NetworkClassifier):
 
     @property
     def coef_(self) -> np.ndarray:
-        """Weights, one row per column of scores; a view into the network."""
-        return self._fitted_network("coef_").dense[0].W.T
+        """Weights, one row per column of scores; assigning them writes through."""
+        return self._arrays("coef_", "weight")[0].T
+
+    @coef_.setter
+    def coef_(self, coef: np.ndarray) -> None:
+        self._arrays("coef_", "weight")[0] = np.asarray(coef).T
 
     @property
     def intercept_(self) -> np.ndarray:
-        """Intercepts; a view into the network."""
-        return self._fitted_network("intercept_").dense[0].b
+        """Intercepts; assigning them writes through."""
+        return self._arrays("intercept_", "bias")[0]
+
+    @intercept_.setter
+    def intercept_(self, intercept: np.ndarray) -> None:
+        self._arrays("intercept_", "bias")[0] = np.asarray(intercept)

@@ -96,6 +96,8 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         clip_norm: Any = None,
         augmentation: Any = None,
         average: Any = False,
+        layer_rates: Any = "equal",
+        learn_input_scale: Any = False,
         class_weight: Any = None,
         scoring: Any = None,
         dtype: Any = "auto",
@@ -133,6 +135,8 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         self.clip_norm = clip_norm
         self.augmentation = augmentation
         self.average = average
+        self.layer_rates = layer_rates
+        self.learn_input_scale = learn_input_scale
         self.class_weight = class_weight
         self.scoring = scoring
         self.dtype = dtype
@@ -253,6 +257,8 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         clip_norm: Any = None,
         augmentation: Any = None,
         average: Any = False,
+        layer_rates: Any = "equal",
+        learn_input_scale: Any = False,
         scoring: Any = None,
         dtype: Any = "auto",
     ):
@@ -289,6 +295,8 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         self.clip_norm = clip_norm
         self.augmentation = augmentation
         self.average = average
+        self.layer_rates = layer_rates
+        self.learn_input_scale = learn_input_scale
         self.scoring = scoring
         self.dtype = dtype
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sknnlab._component import Component, check_real
-from sknnlab._numerics import CHUNK, aligned_empty, aligned_zeros, padded
+from sknnlab._numerics import CHUNK, aligned_empty, aligned_zeros
 
 __all__ = [
     "LBFGS",
@@ -30,6 +31,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Chunk",
+    "Group",
     "Lion",
     "Momentum",
     "Nadam",
@@ -37,6 +39,7 @@ __all__ = [
     "Optimizer",
     "RAdam",
     "RMSProp",
+    "Solver",
 ]
 
 FLUSH_EVERY = 256  # steps between two looks for denormal numbers, which slow every pass
@@ -44,7 +47,7 @@ FLUSH_EVERY = 256  # steps between two looks for denormal numbers, which slow ev
 
 @dataclass(slots=True)
 class Chunk:
-    """Views of one piece of the flat vectors.
+    """Views of one piece of the flat vectors, all of one group.
 
     Attributes
     ----------
@@ -58,8 +61,10 @@ class Chunk:
         Scratch of the same length.
     scalar : ndarray of shape ()
         Scratch for a number of the step, which a ufunc takes faster than a Python float.
-    W : Chunk or None
-        The piece of it that is penalized (entries of W), if any.
+    penalized : bool
+        Whether penalty and weight decay act on it.
+    factor : float
+        What the learning rate of its group is multiplied by.
     """
 
     params: np.ndarray
@@ -69,48 +74,76 @@ class Chunk:
     work2: np.ndarray
     mask: np.ndarray
     scalar: np.ndarray
-    W: Chunk | None = None
+    penalized: bool
+    factor: float
 
-    def first(self, n: int) -> Chunk:
-        """Return the chunk of the first `n` entries."""
+
+@dataclass(frozen=True)
+class Group:
+    """A stretch of the flat vector whose parameters are treated alike.
+
+    Attributes
+    ----------
+    start, stop : int
+    penalized : bool
+        Whether penalty and weight decay act on it.
+    factor : float
+        What the learning rate is multiplied by.
+    table : tuple of int or None
+        The shape (n_rows, width) of a group that is one matrix, of which `step` changes
+        the rows that it is given.
+    """
+
+    start: int
+    stop: int
+    penalized: bool
+    factor: float = 1.0
+    table: tuple[int, int] | None = None
+
+
+class _Scratch:
+    """Working memory that all chunks share."""
+
+    def __init__(self, size: int, dtype: np.dtype):
+        self._work, self._work2 = aligned_empty(size, dtype), aligned_empty(size, dtype)
+        self._mask = aligned_empty(size, np.bool_)
+        self._scalar = np.empty((), dtype)
+
+    def chunk(
+        self, params: np.ndarray, grad: np.ndarray, slots: Iterable[np.ndarray], of: Group
+    ) -> Chunk:
+        """Return a chunk of these vectors."""
+        n = params.size
+        work, work2, mask = self._work[:n], self._work2[:n], self._mask[:n]
         return Chunk(
-            self.params[:n],
-            self.grad[:n],
-            tuple(slot[:n] for slot in self.slots),
-            self.work[:n],
-            self.work2[:n],
-            self.mask[:n],
-            self.scalar,
+            params, grad, tuple(slots), work, work2, mask, self._scalar, of.penalized, of.factor
         )
 
 
 class _Table:
-    """The first block of the parameters as a matrix, of which a step changes some rows."""
+    """A group of the parameters as a matrix, of which a step changes some rows."""
 
-    def __init__(self, vectors: list[np.ndarray], shape: tuple[int, int], scalar: np.ndarray):
-        n, self._width = math.prod(shape), shape[1]
-        self._tables = [vector[:n].reshape(shape) for vector in vectors]
-        self._scalar = scalar
+    def __init__(self, vectors: list[np.ndarray], group: Group, shape: tuple[int, int]):
+        place = slice(group.start, group.start + math.prod(shape))
+        self._width, self._stretch = shape[1], group
+        self._tables = [vector[place].reshape(shape) for vector in vectors]
         self._reserve(0)
 
     def _reserve(self, n_rows: int) -> None:
         shape, dtype = (n_rows, self._width), self._tables[0].dtype
+        self._n_rows = n_rows
         self._copies = [aligned_empty(shape, dtype) for _ in self._tables]
-        self._work, self._work2 = aligned_empty(shape, dtype), aligned_empty(shape, dtype)
-        self._mask = aligned_empty(shape, np.bool_)
+        self._scratch = _Scratch(math.prod(shape), dtype)
 
     def gather(self, rows: np.ndarray, grad: np.ndarray) -> Chunk:
         """Return a chunk that holds copies of `rows`, with their gradient."""
         n = len(rows)
-        if n > len(self._mask):
+        if n > self._n_rows:
             self._reserve(n + n // 4)
         for table, copy in zip(self._tables, self._copies, strict=True):
             table.take(rows, 0, copy[:n], "clip")
         params, *slots = (copy[:n].reshape(-1) for copy in self._copies)
-        work, work2, mask = (a[:n].reshape(-1) for a in (self._work, self._work2, self._mask))
-        chunk = Chunk(params, grad.reshape(-1), tuple(slots), work, work2, mask, self._scalar)
-        chunk.W = chunk
-        return chunk
+        return self._scratch.chunk(params, grad.reshape(-1), slots, self._stretch)
 
     def scatter(self, rows: np.ndarray) -> None:
         """Write the rows that were gathered last back."""
@@ -118,8 +151,23 @@ class _Table:
             table[rows] = copy[: len(rows)]
 
 
-class Optimizer(Component):
-    """Abstract optimizer.
+class Solver(Component):
+    """Abstract way to minimize: by steps on batches, or on the whole data set at once.
+
+    Attributes
+    ----------
+    full_batch : bool
+        Whether it takes the whole data set at once.
+    default_rate : float
+        Learning rate where the user leaves it to the optimizer; NaN where there is none.
+    """
+
+    full_batch: ClassVar[bool] = False
+    default_rate: ClassVar[float] = math.nan
+
+
+class Optimizer(Solver):
+    """Abstract optimizer: one step for each batch.
 
     Attributes
     ----------
@@ -127,13 +175,10 @@ class Optimizer(Component):
         Learning rate where the user leaves it to the optimizer.
     slots : tuple of str
         Names of the state vectors, which start at zero.
-    full_batch : bool
-        Whether it takes the whole data set at once instead of steps.
     """
 
     default_rate: ClassVar[float] = 0.001
     slots: ClassVar[tuple[str, ...]] = ()
-    full_batch: ClassVar[bool] = False
     _chunk_size: ClassVar[int] = CHUNK
     _rests: ClassVar[bool] = False  # whether a zero gradient changes neither p nor slots
 
@@ -143,68 +188,59 @@ class Optimizer(Component):
 
     @abstractmethod
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
-        """Take step number `t` (from 1) on one chunk, in place; `grad` may be overwritten."""
+        """Take step number `t` (from 1) on one chunk, in place; `grad` may be overwritten.
+
+        `rate` is the chunk's own: the step's, times ``chunk.factor``.
+        """
+
+    def _begin(self, rate: float, t: int) -> None:
+        """Prepare what all chunks of step `t` share; `rate` is the step's."""
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
         """Fill `out` with the diagonal of the step: what multiplies a steady gradient."""
         out.fill(rate)
 
-    def bind(
-        self,
-        params: np.ndarray,
-        grad: np.ndarray,
-        n_penalized: int,
-        table: tuple[int, int] | None = None,
-    ) -> None:
+    def bind(self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group]) -> None:
         """Work on `params` and `grad` from now on; state of the same size is kept.
 
         Parameters
         ----------
         params, grad : ndarray of shape (n_params,)
             Changed in place by `step`.
-        n_penalized : int
-            How many of the first are penalized.
-        table : (int, int) or None
-            Shape of a matrix that the parameters begin with, which then changes only in
-            the rows that `step` is given.
+        groups : sequence of Group
+            All of the vector, in order. Those with a table change only in the rows that
+            `step` is given.
         """
         kept = getattr(self, "slots_", None)
         if kept is None or any(slot.size != params.size for slot in kept.values()):
             self.slots_ = {name: aligned_zeros(params.size, params.dtype) for name in self.slots}
-            self.scalars_: dict[str, tuple[int, float]] = {}
+            self.scalars_: dict[str, float] = {}
             self.n_steps_ = 0
-        size = min(self._chunk_size, params.size)
-        scratch = [aligned_empty(size, params.dtype) for _ in range(2)]
-        mask = aligned_empty(size, np.bool_)
-        scalar = np.empty((), params.dtype)
         # hyperparameters as arrays, which a ufunc takes faster than Python floats
         self._constants = {
             name: np.array(value, params.dtype)
             for name, value in self.get_params().items()
             if isinstance(value, Real)
         }
-        self._table, first = None, 0
-        if table is not None:
-            vectors = [params, *(self.slots_[name] for name in self.slots)]
-            self._table, first = _Table(vectors, table, scalar), padded(math.prod(table))
+        vectors = [params, *(self.slots_[name] for name in self.slots)]
+        self._tables = {
+            one.start: _Table(vectors, one, one.table) for one in groups if one.table is not None
+        }
+        scratch = _Scratch(min(self._chunk_size, params.size), params.dtype)
         self._chunks = []
-        for start in range(first, params.size, size):
-            stop = min(start + size, params.size)
-            slots = tuple(self.slots_[name][start:stop] for name in self.slots)
-            work, work2 = (array[: stop - start] for array in scratch)
-            piece = slice(start, stop)
-            chunk = Chunk(
-                params[piece], grad[piece], slots, work, work2, mask[: stop - start], scalar
-            )
-            if start < n_penalized:
-                chunk.W = chunk.first(min(stop, n_penalized) - start)
-            self._chunks.append(chunk)
+        for group in groups:
+            if group.table is not None:
+                continue
+            for start in range(group.start, group.stop, self._chunk_size):
+                piece = slice(start, min(start + self._chunk_size, group.stop))
+                slots = (self.slots_[name][piece] for name in self.slots)
+                self._chunks.append(scratch.chunk(params[piece], grad[piece], slots, group))
+        self._grads = _pieces(grad, groups)
 
-    def adopt(self, other: Any) -> None:
-        """Take over a copy of the state of another optimizer of the same kind."""
-        if type(other) is type(self) and hasattr(other, "slots_"):
-            self.slots_ = {name: slot.copy() for name, slot in other.slots_.items()}
-            self.n_steps_, self.scalars_ = other.n_steps_, dict(other.scalars_)
+    def adopt(self, slots: dict[str, np.ndarray], scalars: dict[str, float], n_steps: int) -> None:
+        """Go on from copies of the state that another run has left."""
+        self.slots_ = {name: slots[name].copy() for name in self.slots}
+        self.n_steps_, self.scalars_ = n_steps, dict(scalars)
 
     def step(
         self,
@@ -212,7 +248,7 @@ class Optimizer(Component):
         l2: float = 0.0,
         l1: float = 0.0,
         clip_norm: float | None = None,
-        touched: tuple[np.ndarray, np.ndarray] | None = None,
+        touched: Mapping[int, tuple[np.ndarray, np.ndarray]] | None = None,
     ) -> float:
         """Take one step.
 
@@ -226,8 +262,8 @@ class Optimizer(Component):
             Lozano and Yang 2021), so that zeros are exact.
         clip_norm : float or None
             Cap on the norm of the gradient, the L2 term included.
-        touched : (ndarray of shape (n_rows,), ndarray of shape (n_rows, width)) or None
-            Which rows of the table have a gradient, and it; with a table only.
+        touched : mapping of int to (ndarray of shape (n_rows,), ndarray) or None
+            By the start of each table, which of its rows have a gradient, and it.
 
         Returns
         -------
@@ -237,34 +273,38 @@ class Optimizer(Component):
         self.n_steps_ += 1
         t = self.n_steps_
         chunks, penalty = self._chunks, 0.0
-        if self._table is not None and touched is not None:
-            chunks = [self._table.gather(*touched), *chunks]
+        if self._tables and touched:
+            chunks = [*(self._tables[i].gather(*rows) for i, rows in touched.items()), *chunks]
         if clip_norm is not None:
             penalty = self._clip(chunks, l2, clip_norm)
         add_l2 = l2 if clip_norm is None else 0.0
+        self._begin(rate, t)
         for chunk in chunks:
-            W = chunk.W
-            if W is not None and add_l2:
-                penalty += _add_l2(W, add_l2)
-            if W is not None and l1:
-                np.absolute(W.params, W.work)
-                penalty += l1 * float(W.work.sum())
-            self._update(chunk, rate, t)
-            if W is not None and l1:
-                self._shrink(W, rate, t, l1)
+            if chunk.penalized and add_l2:
+                penalty += _add_l2(chunk, add_l2)
+            if chunk.penalized and l1:
+                np.absolute(chunk.params, chunk.work)
+                penalty += l1 * float(chunk.work.sum())
+            own = rate * chunk.factor
+            self._update(chunk, own, t)
+            if chunk.penalized and l1:
+                self._shrink(chunk, own, t, l1)
         if t % FLUSH_EVERY == 0:
             self._flush(chunks)
-        if self._table is not None and touched is not None:
-            self._table.scatter(touched[0])
+        if self._tables and touched:
+            for i, (rows, _) in touched.items():
+                self._tables[i].scatter(rows)
         return penalty
 
     def _clip(self, chunks: list[Chunk], l2: float, clip_norm: float) -> float:
         """Add the L2 term, scale the gradient to the cap; return the penalty."""
         penalty = square = 0.0
         for chunk in chunks:
-            if l2 and chunk.W is not None:
-                penalty += _add_l2(chunk.W, l2)
-            square += float(chunk.grad.dot(chunk.grad))
+            if l2 and chunk.penalized:
+                penalty += _add_l2(chunk, l2)
+        gathered = [chunk.grad for chunk in chunks[: len(chunks) - len(self._chunks)]]
+        for grad in (*gathered, *self._grads):
+            square += float(grad.dot(grad))
         norm = math.sqrt(square)
         if norm > clip_norm:
             for chunk in chunks:
@@ -292,8 +332,18 @@ class Optimizer(Component):
                 np.multiply(slot, chunk.mask, slot)
 
     def __getstate__(self) -> dict[str, Any]:
-        bound = ("_chunks", "_constants", "_table")
-        return {k: v for k, v in super().__getstate__().items() if k not in bound}
+        """Leave out what is bound to somebody's vectors."""
+        return {k: v for k, v in super().__getstate__().items() if not k.startswith("_")}
+
+
+def _pieces(grad: np.ndarray, groups: Sequence[Group]) -> list[np.ndarray]:
+    """Return what lies outside tables, cut without regard to groups: for the norm's sums."""
+    pieces, start = [], 0
+    tables = [one for one in groups if one.table is not None]
+    for stop, after in [*((one.start, one.stop) for one in tables), (grad.size, 0)]:
+        pieces += [grad[i : min(i + CHUNK, stop)] for i in range(start, stop, CHUNK)]
+        start = after
+    return pieces
 
 
 def _add_l2(chunk: Chunk, l2: float) -> float:
@@ -338,13 +388,10 @@ class _Velocity(Optimizer):
         """Raise for a hyperparameter out of its range."""
         check_real(self, "momentum", 0, 1)
 
-    def _reach(self, rate: float, t: int) -> float:
-        """Return what the velocity is to a steady gradient: sum_k momentum^k rate_(t-k)."""
-        last, reach = self.scalars_.get("reach", (0, 0.0))
-        if last != t:
-            reach = self.momentum * reach + rate
-            self.scalars_["reach"] = (t, reach)
-        return reach
+    def _begin(self, rate: float, t: int) -> None:
+        # what the velocity is to a steady gradient: sum_k momentum^k rate_(t-k)
+        reach = self.momentum * self.scalars_.get("reach", 0.0) + rate
+        self.scalars_["reach"] = reach
 
 
 class Momentum(_Velocity):
@@ -382,7 +429,7 @@ class Momentum(_Velocity):
         np.add(chunk.params, v, chunk.params)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        out.fill(self._reach(rate, t))
+        out.fill(self.scalars_["reach"] * chunk.factor)
 
 
 class Nesterov(_Velocity):
@@ -423,7 +470,7 @@ class Nesterov(_Velocity):
         np.add(chunk.params, chunk.work, chunk.params)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        out.fill(self.momentum * self._reach(rate, t) + rate)
+        out.fill(self.momentum * self.scalars_["reach"] * chunk.factor + rate)
 
 
 class Adagrad(Optimizer):
@@ -677,16 +724,15 @@ class Adam(_TwoMoments):
         """Return whether rows of a weight matrix without a gradient may be passed over."""
         return self.lazy
 
-    def bind(
-        self,
-        params: np.ndarray,
-        grad: np.ndarray,
-        n_penalized: int,
-        table: tuple[int, int] | None = None,
-    ) -> None:
+    def bind(self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group]) -> None:
         """Work on `params` and `grad` from now on; see `Optimizer`."""
-        super().bind(params, grad, n_penalized, table)
+        super().bind(params, grad, groups)
         self._constants["epsilon"] /= math.sqrt(1 - self.beta_2)
+
+    def _begin(self, rate: float, t: int) -> None:
+        # the step's scale, for moments without their factors
+        self._root = math.sqrt((1 - self.beta_2**t) / (1 - self.beta_2))
+        self._correction = 1 - self.beta_1**t
 
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         p, g, work, constants = chunk.params, chunk.grad, chunk.work, self._constants
@@ -702,19 +748,14 @@ class Adam(_TwoMoments):
         np.sqrt(v, work)
         np.add(work, constants["epsilon"], work)
         np.divide(m, work, work)
-        chunk.scalar[()] = self._size(rate, t) * (1 - self.beta_1)
+        chunk.scalar[()] = rate * self._root / self._correction * (1 - self.beta_1)
         np.multiply(work, chunk.scalar, work)
         np.subtract(p, work, p)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
         np.sqrt(chunk.slots[1], out)
         np.add(out, self._constants["epsilon"], out)
-        np.divide(self._size(rate, t) * (1 - self.beta_1**t), out, out)
-
-    def _size(self, rate: float, t: int) -> float:
-        """Return the step's scale for moments without their factors."""
-        corrected = (1 - self.beta_2**t) / (1 - self.beta_2)
-        return rate * math.sqrt(corrected) / (1 - self.beta_1**t)
+        np.divide(rate * self._root / self._correction * self._correction, out, out)
 
 
 class AMSGrad(_TwoMoments):
@@ -869,7 +910,7 @@ class Nadam(_TwoMoments):
         m, v = chunk.slots
         # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
         _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
-        now, ahead = self._shares(t)
+        now, ahead = self._shares
         # p -= rate (ahead m + now g) / (sqrt(v / (1 - beta_2^t)) + epsilon)
         np.multiply(m, rate * ahead, work)
         np.multiply(g, rate * now, g)
@@ -879,26 +920,19 @@ class Nadam(_TwoMoments):
         np.subtract(chunk.params, g, chunk.params)
 
     def _step_size(self, chunk: Chunk, rate: float, t: int, out: np.ndarray) -> None:
-        now, ahead = self._shares(t)
+        now, ahead = self._shares
         _root(chunk.slots[1], 1 - self.beta_2**t, self.epsilon, out)
         np.divide(rate * (now + ahead * (1 - self.beta_1**t)), out, out)
 
     def _mu(self, t: int) -> float:
         return self.beta_1 * (1 - 0.5 * 0.96 ** (t * self.momentum_decay))
 
-    def _shares(self, t: int) -> tuple[float, float]:
-        """Return what multiplies the gradient and the momentum at step `t`."""
-        product = self._product(t)
+    def _begin(self, rate: float, t: int) -> None:
         mu, following = self._mu(t), self._mu(t + 1)
-        return (1 - mu) / (1 - product), following / (1 - product * following)
-
-    def _product(self, t: int) -> float:
-        """Return the product of mu up to step `t`, remembering the last."""
-        last, product = self.scalars_.get("product", (0, 1.0))
-        if last != t:
-            product *= self._mu(t)
-            self.scalars_["product"] = (t, product)
-        return product
+        product = self.scalars_.get("product", 1.0) * mu
+        self.scalars_["product"] = product
+        # what multiplies the gradient and the momentum
+        self._shares = (1 - mu) / (1 - product), following / (1 - product * following)
 
 
 class RAdam(_TwoMoments):
@@ -1023,8 +1057,8 @@ class AdamW(_TwoMoments):
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         work = chunk.work
         m, v = chunk.slots
-        if chunk.W is not None and self.weight_decay:
-            np.multiply(chunk.W.params, 1 - rate * self.weight_decay, chunk.W.params)
+        if chunk.penalized and self.weight_decay:
+            np.multiply(chunk.params, 1 - rate * self.weight_decay, chunk.params)
         # m = beta_1 m + (1 - beta_1) g;  v = beta_2 v + (1 - beta_2) g^2
         _moments(chunk.grad, m, v, self.beta_1, self.beta_2, work)
         # p -= rate / (1 - beta_1^t) m / (sqrt(v / (1 - beta_2^t)) + epsilon)
@@ -1085,8 +1119,8 @@ class Lion(Optimizer):
     def _update(self, chunk: Chunk, rate: float, t: int) -> None:
         p, g, work = chunk.params, chunk.grad, chunk.work
         (m,) = chunk.slots
-        if chunk.W is not None and self.weight_decay:
-            np.multiply(chunk.W.params, 1 - rate * self.weight_decay, chunk.W.params)
+        if chunk.penalized and self.weight_decay:
+            np.multiply(chunk.params, 1 - rate * self.weight_decay, chunk.params)
         # p -= rate sign(beta_1 m + (1 - beta_1) g)
         np.multiply(m, self.beta_1, work)
         np.multiply(g, 1 - self.beta_1, chunk.work2)
@@ -1107,7 +1141,7 @@ class Lion(Optimizer):
         np.minimum(out, float(np.finfo(out.dtype).max), out=out)
 
 
-class LBFGS(Optimizer):
+class LBFGS(Solver):
     r"""Limited-memory BFGS on the whole data set, by `scipy.optimize` (L-BFGS-B).
 
     Takes no learning rate, and no part that acts batch by batch.
@@ -1143,9 +1177,6 @@ class LBFGS(Optimizer):
         check_real(self, "memory", 1, integer=True)
         check_real(self, "max_fun", 1, integer=True)
 
-    def _update(self, chunk: Chunk, rate: float, t: int) -> None:
-        raise NotImplementedError("L-BFGS takes no steps on batches.")
-
 
 def _moments(
     g: np.ndarray, m: np.ndarray, v: np.ndarray, beta_1: float, beta_2: float, work: np.ndarray
@@ -1167,7 +1198,7 @@ def _root(v: np.ndarray, correction: float, epsilon: float, out: np.ndarray) -> 
     np.add(out, epsilon, out)
 
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
+OPTIMIZERS: dict[str, type[Solver]] = {
     "sgd": SGD,
     "momentum": Momentum,
     "nesterov": Nesterov,

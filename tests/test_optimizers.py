@@ -17,16 +17,24 @@ from sknnlab.optimizers import (
     Adadelta,
     Adam,
     AdamW,
+    Group,
     Lion,
     Momentum,
     Nadam,
     Nesterov,
+    Optimizer,
     RMSProp,
 )
 
 STEPPING = sorted(set(OPTIMIZERS) - {"lbfgs"})
 N, N_PENALIZED = 48, 32
 every = pytest.mark.parametrize("name", STEPPING)
+
+
+def groups(n_penalized, n=N):
+    """Return the first entries penalized, the others not."""
+    cut = [Group(0, n_penalized, True), Group(n_penalized, n, False)]
+    return [one for one in cut if one.stop > one.start]
 
 
 def start(dtype=np.float64, n=N):
@@ -43,7 +51,7 @@ def gradients(n_steps, n=N):
 def run(optimizer, n_steps=8, dtype=np.float64, n=N, n_penalized=N_PENALIZED, rate=0.01, **options):
     """Return the parameters after some steps."""
     params, grad = start(dtype, n)
-    optimizer.bind(params, grad, n_penalized)
+    optimizer.bind(params, grad, groups(n_penalized, n))
     for g in gradients(n_steps, n):
         grad[...] = g
         optimizer.step(rate, **options)
@@ -129,14 +137,14 @@ def test_going_on_from_a_copy_gives_the_same_bits(name, way):
     expected = run(OPTIMIZERS[name](), 10, l1=0.01)
     params, grad = start()
     optimizer = OPTIMIZERS[name]()
-    optimizer.bind(params, grad, N_PENALIZED)
+    optimizer.bind(params, grad, groups(N_PENALIZED))
     for i, g in enumerate(gradients(10)):
         if i == 5:
             other = clone(optimizer)
-            other.adopt(optimizer)
+            other.adopt(optimizer.slots_, optimizer.scalars_, optimizer.n_steps_)
             ways = {"deepcopy": copy.deepcopy, "pickle": lambda o: pickle.loads(pickle.dumps(o))}
             optimizer = ways[way](optimizer) if way in ways else other
-            optimizer.bind(params, grad, N_PENALIZED)
+            optimizer.bind(params, grad, groups(N_PENALIZED))
         grad[...] = g
         optimizer.step(0.01, l1=0.01)
     assert_array_equal(params, expected)
@@ -154,7 +162,7 @@ def test_a_clone_knows_nothing(name):
 def test_l2_adds_to_the_gradient_of_weights_only(name):
     params, grad = start()
     optimizer = OPTIMIZERS[name]()
-    optimizer.bind(params, grad, N_PENALIZED)
+    optimizer.bind(params, grad, groups(N_PENALIZED))
     for g in gradients(8):
         grad[...] = g
         grad[:N_PENALIZED] += 0.3 * params[:N_PENALIZED]
@@ -167,7 +175,7 @@ def test_the_penalty_is_that_of_the_weights_before_the_step(name):
     params, grad = start()
     W = params[:N_PENALIZED].copy()
     optimizer = OPTIMIZERS[name]()
-    optimizer.bind(params, grad, N_PENALIZED)
+    optimizer.bind(params, grad, groups(N_PENALIZED))
     penalty = optimizer.step(0.01, l2=0.3, l1=0.2, clip_norm=1.0)
     assert penalty == pytest.approx(0.15 * W @ W + 0.2 * np.abs(W).sum())
     assert optimizer.step(0.01) == 0
@@ -177,7 +185,7 @@ def test_clip_norm_scales_the_whole_gradient():
     params, grad = start()
     before = params.copy()
     optimizer = SGD()
-    optimizer.bind(params, grad, N_PENALIZED)
+    optimizer.bind(params, grad, groups(N_PENALIZED))
     grad[...] = gradients(1)[0]
     full = grad + 0.3 * np.where(np.arange(N) < N_PENALIZED, params, 0)
     optimizer.step(1.0, l2=0.3, clip_norm=0.1)
@@ -188,7 +196,7 @@ def test_decoupled_decay_acts_on_weights_only():
     for part in (AdamW(weight_decay=0.5), Lion(weight_decay=0.5)):
         params, grad = start()
         before = params.copy()
-        part.bind(params, grad, N_PENALIZED)
+        part.bind(params, grad, groups(N_PENALIZED))
         part.step(0.1)
         assert_allclose(params[:N_PENALIZED], 0.95 * before[:N_PENALIZED])
         assert_array_equal(params[N_PENALIZED:], before[N_PENALIZED:])
@@ -212,7 +220,7 @@ def descend(name, l1=0.0, n_steps=4000):
     optimizer = OPTIMIZERS[name]()
     if hasattr(optimizer, "weight_decay"):
         optimizer.set_params(weight_decay=0.0)  # which would move the minimum
-    optimizer.bind(params, grad, N)
+    optimizer.bind(params, grad, groups(N))
     for step in range(n_steps):
         grad[...] = scale * (params - target)
         optimizer.step(RATES[name] * (1 - step / n_steps), l1=l1)
@@ -240,7 +248,7 @@ def test_l1_finds_the_penalized_minimum_with_exact_zeros(name):
 def test_state_of_dead_units_never_becomes_denormal(name, dtype):
     params, grad = start(dtype)
     optimizer = OPTIMIZERS[name]()
-    optimizer.bind(params, grad, N_PENALIZED)
+    optimizer.bind(params, grad, groups(N_PENALIZED))
     grad[...] = 1e-3 if dtype == np.float32 else 1e-250
     optimizer.step(0.001)
     grad[...] = 0
@@ -256,7 +264,7 @@ def test_a_steady_step_allocates_nothing(name):
     n = 200_000
     params, grad = np.ones(n, np.float32), np.ones(n, np.float32)
     optimizer = OPTIMIZERS[name]()
-    optimizer.bind(params, grad, n // 2)
+    optimizer.bind(params, grad, groups(n // 2, n))
     optimizer.step(1e-3, l2=0.1, l1=0.1, clip_norm=1.0)
     tracemalloc.start()
     for _ in range(3):
@@ -287,8 +295,27 @@ def test_impossible_hyperparameters_raise(part):
         part.check_parameters()
 
 
-def test_lbfgs_takes_no_steps():
-    part = LBFGS()
-    part.bind(*start(), N_PENALIZED)
-    with pytest.raises(NotImplementedError, match="no steps"):
-        part.step(0.1)
+def test_lbfgs_is_a_solver_beside_the_optimizers():
+    assert LBFGS.full_batch
+    assert not isinstance(LBFGS(), Optimizer)
+    assert not hasattr(LBFGS(), "step")
+
+
+@every
+def test_a_group_steps_at_its_own_rate(name):
+    """Two groups in one run do what each does alone at its rate."""
+    cut = [Group(0, 16, True, 1.0), Group(16, 32, True, 0.1), Group(32, N, False, 6.0)]
+    params, grad = start()
+    together = OPTIMIZERS[name]()
+    together.bind(params, grad, cut)
+    for g in gradients(8):
+        grad[...] = g
+        together.step(0.01, l2=0.1, l1=0.05)
+    for one in cut:
+        alone = OPTIMIZERS[name]()
+        p, d = start()[0][one.start : one.stop].copy(), np.zeros(one.stop - one.start)
+        alone.bind(p, d, groups(len(p) if one.penalized else 0, len(p)))
+        for g in gradients(8):
+            d[...] = g[one.start : one.stop]
+            alone.step(0.01 * one.factor, l2=0.1, l1=0.05)
+        assert_allclose(params[one.start : one.stop], p, rtol=1e-12, atol=1e-15)

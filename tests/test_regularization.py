@@ -64,7 +64,7 @@ def test_dropout_drops_its_share_and_keeps_the_mean(probability, dtype):
     n = 2000
     rng = np.random.Generator(np.random.SFC64(0))
     batch = Batch(n, np.dtype(dtype), np.full(n, 1 / n, dtype), True, rng)
-    op = Dropout(probability).bind(np.ones((n, 100), dtype), {}, batch)
+    op = Dropout(probability).bind(np.ones((n, 100), dtype), {}, batch, True)
     op.forward()
     error = 5 * np.sqrt(probability / (1 - probability) / op.out.size)
     assert op.out.mean() == pytest.approx(1, abs=error)

@@ -92,7 +92,8 @@ def test_only_the_touched_rows_reach_the_optimizer(words, monkeypatch):
     seen, update = [], training.Training._update
 
     def watch(self, mass, touched):
-        seen.append(touched[0])
+        (rows,) = touched.values()
+        seen.append(rows[0])
         return update(self, mass, touched)
 
     monkeypatch.setattr(training.Training, "_update", watch)

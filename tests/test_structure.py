@@ -52,7 +52,7 @@ REGISTRIES = {
     "initializer": (initializers.INITIALIZERS, initializers.Initializer),
     "classifier loss": (losses.CLASSIFIER_LOSSES, losses.Loss),
     "regressor loss": (losses.REGRESSOR_LOSSES, losses.Loss),
-    "optimizer": (optimizers.OPTIMIZERS, optimizers.Optimizer),
+    "optimizer": (optimizers.OPTIMIZERS, optimizers.Solver),
     "schedule": (schedules.SCHEDULES, schedules.Schedule),
     "augmentation": (augmentation.AUGMENTATIONS, augmentation.Augmentation),
     "normalization": (normalization.NORMALIZATIONS, normalization.BatchNorm),

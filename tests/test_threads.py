@@ -116,7 +116,6 @@ def test_fits_one_within_the_other_give_the_threads_back(rows):
     assert set(pools().values()) == {3}
 
 
-@pytest.mark.xfail(strict=True, reason="the process stays at one thread")
 @pytest.mark.parametrize("name", SMALL)
 def test_overlapping_fits_give_the_threads_back(name, rows):
     first, second = Fit(SMALL["classifier"], *rows), Fit(SMALL[name], *rows)
@@ -125,7 +124,6 @@ def test_overlapping_fits_give_the_threads_back(name, rows):
     assert set(pools().values()) == {3}
 
 
-@pytest.mark.xfail(strict=True, reason="the process stays at one thread")
 def test_many_overlapping_fits_give_the_threads_back(rows):
     fits = [Fit(MLPClassifier((5,), max_iter=2), *rows) for _ in range(4)]
     for fit in fits:
@@ -135,7 +133,6 @@ def test_many_overlapping_fits_give_the_threads_back(rows):
     assert set(pools().values()) == {3}
 
 
-@pytest.mark.xfail(strict=True, reason="the process stays at one thread")
 def test_an_overlapping_fit_that_is_large_gives_the_threads_back(rows, large_rows):
     large = MLPClassifier((400,), batch_size=400, max_iter=2)
     for first, second in ((rows, large_rows), (large_rows, rows)):
@@ -148,7 +145,6 @@ def test_an_overlapping_fit_that_is_large_gives_the_threads_back(rows, large_row
         assert set(pools().values()) == {3}
 
 
-@pytest.mark.xfail(strict=True, reason="the first to leave lifts the other's limit")
 def test_a_small_fit_stays_limited_while_another_has_ended(rows):
     first, second = (Fit(MLPClassifier((5,), max_iter=2), *rows) for _ in "ab")
     first.enter(), second.enter()

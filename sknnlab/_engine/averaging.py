@@ -1,11 +1,10 @@
-"""Weight averaging: a second vector that follows the trained one."""
+"""Weight averaging: a second network that follows the trained one."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from sknnlab._engine.network import Network
 from sknnlab._numerics import CHUNK
 
 __all__ = ["Average"]
@@ -24,18 +23,26 @@ class Average:
     else the exponential one, :math:`\bar w_t = d \bar w_{t-1} + (1 - d) w_t`; both start
     at the first step's weights.
 
+    Parameters
+    ----------
+    decay : float or None
+    network : Network
+        What holds the average: a network like the one that is trained.
+    n_steps : int, default=0
+        Steps that it holds already.
+
     References
     ----------
     O. Shamir and T. Zhang (2013). Stochastic Gradient Descent for Non-smooth
     Optimization: Convergence Results and Optimal Averaging Schemes. ICML.
     """
 
-    def __init__(self, decay: float | None):
-        self.decay = decay
-        self.n_steps = 0
+    def __init__(self, decay: float | None, network: Network, n_steps: int = 0):
+        self.decay, self.network, self.n_steps = decay, network, n_steps
 
-    def bind(self, params: np.ndarray, average: np.ndarray) -> None:
-        """Follow `params`, keeping the average in `average`."""
+    def bind(self, params: np.ndarray) -> None:
+        """Follow `params`."""
+        average = self.network.params
         starts = range(0, params.size, CHUNK)
         work = np.empty(min(CHUNK, params.size), params.dtype)
         self._chunks = [
@@ -45,10 +52,11 @@ class Average:
     def update(self) -> None:
         """Take the weights after a step into the average."""
         self.n_steps += 1
+        share = self._share()
         for params, average, work in self._chunks:
             # average += share (params - average)
             np.subtract(params, average, work)
-            np.multiply(work, self._share(), work)
+            np.multiply(work, share, work)
             np.add(average, work, average)
 
     def _share(self) -> float:
@@ -57,6 +65,3 @@ class Average:
         if self.decay is None:
             return (ETA + 1) / (self.n_steps + ETA)
         return 1 - self.decay
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {k: v for k, v in self.__dict__.items() if k != "_chunks"}

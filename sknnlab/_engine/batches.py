@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 
-from sknnlab._engine.layers import Batch, Op, SparseRows
+from sknnlab._engine.layers import Batch, SparseRows, TouchedRows
 from sknnlab._engine.network import Network
+from sknnlab._engine.program import Program
 from sknnlab._numerics import aligned_empty
+from sknnlab.augmentation import Mixing
 from sknnlab.losses import Loss
 
 __all__ = ["Data", "Step", "Trace", "batch_slices"]
@@ -28,7 +30,7 @@ class Data:
     Attributes
     ----------
     X : ndarray or CSR of shape (n_samples, n_features)
-        In the network's dtype; dense rows C-ordered.
+        C-ordered rows of any dtype: they are cast batch by batch. CSR in the network's.
     y : ndarray of shape (n_samples,) or (n_samples, n_outputs)
         Class codes, rows of probabilities, or targets in the network's dtype.
     weights : ndarray of shape (n_samples,) or None
@@ -52,10 +54,10 @@ class Data:
         weights = None if self.weights is None else self.weights[index]
         return Data(self.X[index], self.y[index], weights)
 
-    def normalized_weights(self) -> np.ndarray:
+    def normalized_weights(self, dtype: Any) -> np.ndarray:
         """Return weights that sum to 1."""
         if self.weights is None:
-            return np.full(len(self), 1 / len(self), self.X.dtype)
+            return np.full(len(self), 1 / len(self), dtype)
         return self.weights / self.weights.sum()
 
 
@@ -74,43 +76,64 @@ def batch_slices(n_samples: int, batch_size: int, join_last: bool) -> list[slice
 
 @dataclass
 class Trace:
-    """Copies of what passed an op.
+    """Copies of what passed a layer.
 
     Attributes
     ----------
-    out, delta : ndarray of shape (n_samples, width)
-        Its output, and the gradient of the loss with respect to it.
+    z, out, delta : ndarray of shape (n_samples, ...)
+        Its input and output, and the gradient of the loss with respect to the output.
     """
 
+    z: np.ndarray
     out: np.ndarray
     delta: np.ndarray = field(default_factory=lambda: np.empty(0))
 
 
+class _Rows:
+    """The input buffer of a batch, and how rows of the data get into it."""
+
+    def __init__(self, data: Data, n_samples: int, network: Network):
+        self._X = data.X
+        self.buffer: Any = SparseRows()
+        self._raw: np.ndarray | None = None
+        if data.sparse:
+            return
+        shape = (n_samples, *data.X.shape[1:])
+        self.buffer = aligned_empty(shape, network.dtype)
+        if data.X.dtype != network.dtype:
+            self._raw = aligned_empty(shape, data.X.dtype)
+
+    def gather(self, index: np.ndarray) -> None:
+        """Fill the buffer with the rows at `index`."""
+        if isinstance(self.buffer, SparseRows):
+            self.buffer.rows = self._X[index]
+        elif self._raw is None:
+            self._X.take(index, 0, self.buffer, "clip")
+        else:
+            self._X.take(index, 0, self._raw, "clip")
+            np.copyto(self.buffer, self._raw)
+
+
 class Step:
-    """One forward and backward pass over batches of `n_samples` rows.
+    """One forward and backward pass over batches of a fixed size.
 
     Parameters
     ----------
     network : Network
     loss : Loss
     data : Data
-    n_samples : int
-        Rows of a batch.
     grad : ndarray
         Laid out as ``network.params``; every pass fills it.
-    rng : numpy Generator or None
-        For dropout and augmentation.
-    augmentations : sequence of Augmentation
+    batch : Batch
+        Its `weights` are this step's to fill.
+    augmentations : sequence
         Applied in order.
-    whole : bool
-        Whether every batch is the whole data, which is then read where it lies.
-    row_wise : bool
-        Whether, for sparse X, the first layer's gradient goes to `touched` alone.
 
     Attributes
     ----------
     mass : float
         Sum of the sample weights of the last batch; 0 means that nothing was computed.
+    program : Program
     """
 
     def __init__(
@@ -118,92 +141,103 @@ class Step:
         network: Network,
         loss: Loss,
         data: Data,
+        grad: np.ndarray,
+        batch: Batch,
+        augmentations: Sequence[Any] = (),
+    ):
+        self._data, self._batch, self._augmentations = data, batch, augmentations
+        self._weighted = data.weights is not None
+        self._weights = batch.weights
+        self.mass = float(batch.n_samples)
+        self._rows = _Rows(data, batch.n_samples, network)
+        self._y = aligned_empty((batch.n_samples, *data.y.shape[1:]), data.y.dtype)
+        self._bind(network, loss, self._rows.buffer, grad)
+
+    def _bind(self, network: Network, loss: Loss, x: Any, grad: np.ndarray, *unread: Any) -> None:
+        self.program = Program(network, x, grad, self._batch, unread=unread)
+        out = self.program.out
+        raw = out.reshape(len(out), -1)
+        self.delta = aligned_empty(raw.shape, network.dtype)
+        self._loss = loss.bind(self._y, raw, self._weights, self.delta, not self._weighted)
+        self._forward, self._backward = self.program.forward, self.program.backward
+        self._last = self.delta.reshape(out.shape)
+        self._row_wise = self._batch.row_wise
+
+    @classmethod
+    def over_batches(
+        cls,
+        network: Network,
+        loss: Loss,
+        data: Data,
         n_samples: int,
         grad: np.ndarray,
         rng: np.random.Generator | None = None,
         augmentations: Sequence[Any] = (),
-        whole: bool = False,
         row_wise: bool = False,
-    ):
-        dtype = network.dtype
-        self._data = data
-        self._rng, self._augmentations = rng, augmentations
-        self._weighted = data.weights is not None
-        self._weights = aligned_empty(n_samples, dtype)
-        self._weights.fill(1 / n_samples)
-        self.mass = float(n_samples)
-        self._x: Any = SparseRows(row_wise)
-        self._y = data.y
-        if whole:
-            self._take_whole()
-        else:
-            self._y = aligned_empty((n_samples, *data.y.shape[1:]), data.y.dtype)
-            if not data.sparse:
-                self._x = aligned_empty((n_samples, data.X.shape[1]), dtype)
-        batch = Batch(n_samples, dtype, self._weights, not self._weighted, rng)
-        self._ops: list[Op] = []
-        buffer = self._x
-        for layer, grads in zip(network.layers, network.views(grad), strict=True):
-            op = layer.bind(buffer, grads, batch, first=not self._ops)
-            self._ops.append(op)
-            buffer = op.out
-        self._delta = aligned_empty(buffer.shape, dtype)
-        self._loss = loss.bind(
-            self._y, buffer, self._weights, self._delta, uniform=not self._weighted
-        )
-        self._forwards = [op.forward for op in self._ops]
-        self._backwards = [op.backward for op in reversed(self._ops)]
+    ) -> Step:
+        """Return a training step for batches of `n_samples` rows."""
+        batch = _batch(network, data, n_samples, rng=rng, row_wise=row_wise)
+        return cls(network, loss, data, grad, batch, augmentations)
+
+    @classmethod
+    def over_all(
+        cls, network: Network, loss: Loss, data: Data, grad: np.ndarray, parts: bool = True
+    ) -> Step:
+        """Return a step over the whole data, which is read where it lies, for evaluation.
+
+        Nothing is dropped and no state of the network moves.
+        """
+        step = cls.__new__(cls)
+        step._data, step._augmentations = data, ()
+        step._weighted, step._y = data.weights is not None, data.y
+        step._batch = _batch(network, data, len(data), training=False, parts=parts)
+        step._weights = step._batch.weights
+        step.mass = float(len(data))
+        if step._weighted:
+            step.mass = float(data.weights.sum())  # type: ignore[union-attr]
+            step._weights[...] = data.normalized_weights(network.dtype)
+        x: Any = SparseRows() if data.sparse else np.asarray(data.X, network.dtype, order="C")
+        if data.sparse:
+            x.rows = data.X
+        step._bind(network, loss, x, grad, *([] if data.sparse else [x]))
+        return step
 
     def run(self, index: np.ndarray) -> float:
         """Fill the gradient over the rows at `index`; return the mean loss over them."""
         if self._weighted and not self._gather_weights(index):
             return 0.0
         self._data.y.take(index, 0, self._y, "clip")
-        if isinstance(self._x, SparseRows):
-            self._x.rows = self._data.X[index]
-        else:
-            self._data.X.take(index, 0, self._x, "clip")
+        self._rows.gather(index)
         if self._augmentations:
             self._augment()
         return self.evaluate()
 
     @property
-    def touched(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """The features of the last batch and their gradient; see `SparseRows`."""
-        return self._x.touched if isinstance(self._x, SparseRows) else None
+    def touched(self) -> dict[int, TouchedRows]:
+        """The row-sparse gradients of the last batch; see `Program`."""
+        return self.program.touched if self._row_wise else {}
 
     def evaluate(self) -> float:
         """Run forward and backward on what the buffers hold; return the mean loss."""
-        for forward in self._forwards:
-            forward()
+        self._forward()
         value = self._loss()
-        delta = self._delta
-        for backward in self._backwards:
-            delta = backward(delta)
+        self._backward(self._last)
         return value
 
-    def trace(self) -> tuple[float, list[Trace]]:
-        """Do what `evaluate` does; return the mean loss and what passed each op."""
-        traces = []
-        for op in self._ops:
+    def trace(self) -> tuple[float, dict[int, Trace]]:
+        """Do what `evaluate` does; return the mean loss and what passed each layer."""
+        traces: dict[int, Trace] = {}
+        before: Any = None
+        for i, op in self.program.ops:
             op.forward()
-            traces.append(Trace(op.out.copy()))
+            traces[i] = Trace(before, op.out.copy())
+            before = traces[i].out
         value = self._loss()
-        delta = self._delta
-        for op, trace in zip(reversed(self._ops), reversed(traces), strict=True):
-            trace.delta = delta.copy()
+        delta = self._last
+        for i, op in self.program.back:
+            traces[i].delta = delta.copy()
             delta = op.backward(delta)
         return value, traces
-
-    def _take_whole(self) -> None:
-        """Let the buffers be the data itself."""
-        if self._weighted:
-            self.mass = float(self._data.weights.sum())  # type: ignore[union-attr]
-            self._weights[...] = self._data.normalized_weights()
-        if isinstance(self._data.X, np.ndarray):
-            self._x = self._data.X
-        else:
-            self._x.rows = self._data.X
 
     def _gather_weights(self, index: np.ndarray) -> bool:
         """Set the batch's weights to sum 1; False where they are all zero."""
@@ -217,11 +251,17 @@ class Step:
 
     def _augment(self) -> None:
         """Run the augmentations on the batch's buffers."""
-        for augmentation in self._augmentations:
-            keywords = {}
-            if self._weighted and getattr(augmentation, "mixes_targets", False):
-                keywords["weights"] = self._weights
-            X, y = augmentation.augment(self._x, self._y, self._rng, **keywords)
-            for buffer, result in ((self._x, X), (self._y, y)):
+        x, rng = self._rows.buffer, self._batch.rng
+        weights = self._weights if self._weighted else None
+        for part in self._augmentations:
+            mixes = isinstance(part, Mixing)
+            X, y = part.mix(x, self._y, weights, rng) if mixes else part.augment(x, self._y, rng)
+            for buffer, result in ((x, X), (self._y, y)):
                 if result is not buffer:
                     np.copyto(buffer, result)
+
+
+def _batch(network: Network, data: Data, n_samples: int, **options: Any) -> Batch:
+    weights = aligned_empty(n_samples, network.dtype)
+    weights.fill(1 / n_samples)
+    return Batch(n_samples, network.dtype, weights, data.weights is None, **options)

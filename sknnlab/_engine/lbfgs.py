@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.optimize
@@ -10,86 +11,100 @@ import scipy.optimize
 from sknnlab._engine.batches import Data, Step
 from sknnlab._engine.network import Network
 from sknnlab._engine.statistics import set_population_statistics
-from sknnlab._engine.training import Regularization
+from sknnlab._engine.training import Regularization, quiet
 from sknnlab._numerics import aligned_zeros
 from sknnlab.losses import Loss
 from sknnlab.optimizers import LBFGS
 
-__all__ = ["minimize"]
+__all__ = ["Limits", "minimize"]
+
+
+@dataclass
+class Limits:
+    """When to stop: most iterations, and the bound on the largest gradient entry."""
+
+    max_iter: int
+    tol: float
 
 
 def minimize(
     network: Network,
     loss: Loss,
-    optimizer: LBFGS,
-    data: Data,
     regularization: Regularization,
-    max_iter: int,
-    tol: float,
+    solver: LBFGS,
+    data: Data,
+    limits: Limits,
     report: Callable[[float, float], None],
 ) -> scipy.optimize.OptimizeResult:
     """Train `network` in place on full batches.
 
     Batch normalization uses the statistics of all rows in every evaluation, and ends
-    with them for prediction.
+    with them for prediction, however training ends.
 
     Parameters
     ----------
     network : Network
-    loss, optimizer : parts
-    data : Data
+    loss : Loss
     regularization : Regularization
         L2 only.
-    max_iter : int
-    tol : float
-        Bound on the largest gradient entry.
+    solver : LBFGS
+    data : Data
+    limits : Limits
     report : callable
-        Called after each iteration with the objective and the loss.
+        Called after each iteration with the objective and the loss; may raise.
 
     Returns
     -------
     result : OptimizeResult
     """
     grad = aligned_zeros(network.params.size, network.dtype)
-    step = Step(network, loss, data, len(data), grad, whole=True)
+    step = Step.over_all(network, loss, data, grad)
     l2, _ = regularization.coefficients(step.mass)
-    n_penalized = network.n_penalized
+    layout = network.layout
 
     def penalty(params: np.ndarray) -> float:
-        W = params[:n_penalized]
+        W = layout.penalized(params)
         return 0.5 * l2 * float(W.dot(W))
 
     def objective(params: np.ndarray) -> tuple[float, np.ndarray]:
         network.params[...] = params
         value = step.evaluate() + penalty(params)
         gradient = grad.astype(np.float64)
-        gradient[:n_penalized] += l2 * params[:n_penalized]
+        layout.penalized(gradient)[...] += l2 * layout.penalized(params)
         return value, gradient
+
+    best = network.params.astype(np.float64)
 
     def callback(intermediate_result: scipy.optimize.OptimizeResult) -> None:
         value = float(intermediate_result.fun)
-        network.params[...] = intermediate_result.x
+        best[...] = intermediate_result.x
+        network.params[...] = best
         network.refresh()
-        report(value, value - penalty(intermediate_result.x))
+        report(value, value - penalty(best))
 
     # below single precision's resolution a relative decrease is noise
     resolution = max(1e7 * np.finfo(np.float64).eps, float(np.finfo(network.dtype).eps))
-    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        result = scipy.optimize.minimize(
-            objective,
-            network.params.astype(np.float64),
-            method="L-BFGS-B",
-            jac=True,
-            callback=callback,
-            options={
-                "maxfun": optimizer.max_fun,
-                "maxiter": max_iter,
-                "maxcor": optimizer.memory,
-                "gtol": tol,
-                "ftol": resolution,
-            },
-        )
-        network.params[...] = result.x
-        set_population_statistics(network, data)
-    network.refresh()
+    options = {
+        "maxfun": solver.max_fun,
+        "maxiter": limits.max_iter,
+        "maxcor": solver.memory,
+        "gtol": limits.tol,
+        "ftol": resolution,
+    }
+    with quiet():
+        try:
+            result = scipy.optimize.minimize(
+                objective,
+                best.copy(),
+                method="L-BFGS-B",
+                jac=True,
+                callback=callback,
+                options=options,
+            )
+            best[...] = result.x
+        finally:
+            network.params[...] = best
+            if not network.row_local:
+                set_population_statistics(network, data)
+            network.refresh()
     return result

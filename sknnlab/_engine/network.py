@@ -1,33 +1,39 @@
 """The network: an ordered list of layers over one flat vector of parameters.
 
-The vector holds the penalized parameters (every W) first, then the others, each block
-padded to whole cache lines. Nobody else owns parameters: layers see views.
+Nobody else owns parameters: layers see views. Which kinds of layer there are it does not
+know; it walks what they declare.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from copy import deepcopy
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from sknnlab._engine.layers import (
-    BatchNormLayer,
-    Dense,
-    Dropout,
-    Layer,
-    PReLULayer,
-    Views,
-    activation_layer,
-)
-from sknnlab._engine.prediction import Stage, fold, raw_predictions
-from sknnlab._numerics import aligned_zeros, padded
-from sknnlab.activations import Activation, Maxout
-from sknnlab.initializers import Initializer
-from sknnlab.normalization import BatchNorm
+from sknnlab._engine.inference import Inference
+from sknnlab._engine.layers import Layer, Shape
+from sknnlab._engine.parameters import Layout, Views
+from sknnlab._numerics import aligned_zeros
 
-__all__ = ["Network", "build"]
+__all__ = ["Network", "Snapshot"]
+
+
+def _as_text(value: Any) -> str:
+    """Return a configuration as text; parts by their class and parameters."""
+    if hasattr(value, "get_params"):
+        return f"{type(value).__qualname__}({_as_text(value.get_params())})"
+    if isinstance(value, dict):
+        return str({name: _as_text(one) for name, one in sorted(value.items())})
+    return repr(value)
+
+
+class Snapshot(NamedTuple):
+    """Copies of what a network has learned."""
+
+    params: np.ndarray
+    state: list[dict[str, np.ndarray]]
 
 
 class Network:
@@ -35,168 +41,216 @@ class Network:
 
     Parameters
     ----------
-    layers : list of Layer
+    layers : sequence of Layer
+        Attached to this network's arrays from now on.
+    in_shape : tuple of int
+        Shape of a row.
     dtype : numpy dtype
 
     Attributes
     ----------
+    shapes : list of tuple of int
+        What a row is before each layer, and after the last.
+    layout : Layout
     params : ndarray
-        Every parameter; ``params[:n_penalized]`` holds the W blocks.
+        Every parameter.
     """
 
-    def __init__(self, layers: list[Layer], dtype: np.dtype):
-        self.layers = layers
-        self.dtype = dtype
-        self._lay_out()
-        self.params = aligned_zeros(self._n_params, dtype)
-        self._attach()
-
-    def _lay_out(self) -> None:
-        """Give every parameter its place in the vector."""
-        blocks = [
-            (name != "W", i, name, shape)
-            for i, layer in enumerate(self.layers)
-            for name, shape in layer.shapes.items()
-        ]
-        blocks.sort(key=lambda block: block[:2])
-        self._places: list[tuple[int, str, int, tuple[int, ...]]] = []
-        start = 0
-        self.n_penalized = 0
-        for free, i, name, shape in blocks:
-            self._places.append((i, name, start, shape))
-            start += padded(int(np.prod(shape)))
-            if not free:
-                self.n_penalized = start
-        self._n_params = start
-
-    def views(self, vector: np.ndarray) -> list[Views]:
-        """Return, layer by layer, the views of a vector laid out as `params`."""
-        views: list[Views] = [{} for _ in self.layers]
-        for i, name, start, shape in self._places:
-            size = int(np.prod(shape))
-            views[i][name] = vector[start : start + size].reshape(shape)
-        return views
-
-    def _attach(self) -> None:
-        for layer, views in zip(self.layers, self.views(self.params), strict=True):
+    def __init__(self, layers: Sequence[Layer], in_shape: Shape, dtype: np.dtype):
+        self.layers, self.in_shape, self.dtype = list(layers), tuple(in_shape), np.dtype(dtype)
+        self.shapes: list[Shape] = [self.in_shape]
+        for layer in self.layers:
+            self.shapes.append(tuple(layer.out_shape(self.shapes[-1])))
+        self.layout = Layout([layer.params for layer in self.layers])
+        self.params = aligned_zeros(self.layout.size, self.dtype)
+        for layer, views in zip(self.layers, self.layout.views(self.params), strict=True):
             layer.attach(views)
-        self._stages: list[Stage] | None = None
+            layer.attach_state({name: self._cast(one) for name, one in layer.state.items()})
+        self.refresh()
+
+    def _cast(self, array: np.ndarray) -> np.ndarray:
+        return array.astype(self.dtype) if array.dtype.kind == "f" else array.copy()
+
+    # -- what the layers declare --------------------------------------------------------
 
     @property
-    def dense(self) -> list[Dense]:
-        """The affine layers, input to output."""
-        return [layer for layer in self.layers if isinstance(layer, Dense)]
+    def n_outputs(self) -> int:
+        """Columns of raw prediction."""
+        return math.prod(self.shapes[-1])
 
     @property
-    def batch_norms(self) -> list[BatchNormLayer]:
-        """The batch normalization layers, input to output."""
-        return [layer for layer in self.layers if isinstance(layer, BatchNormLayer)]
+    def n_params(self) -> int:
+        """Trained numbers."""
+        return sum(place.param.size for place in self.layout.places)
 
     @property
-    def has_dropout(self) -> bool:
-        """Whether a layer drops units in training."""
-        return any(isinstance(layer, Dropout) for layer in self.layers)
+    def accepts_sparse(self) -> bool:
+        """Whether rows may be CSR."""
+        return self.layers[0].accepts_sparse
+
+    @property
+    def row_local(self) -> bool:
+        """Whether no layer uses the statistics of a batch."""
+        return all(layer.row_local for layer in self.layers)
+
+    @property
+    def draws(self) -> bool:
+        """Whether a layer draws random numbers in training."""
+        return any(layer.draws for layer in self.layers)
+
+    @property
+    def settles(self) -> bool:
+        """Whether prediction asks for the statistics of the whole training set."""
+        return any(layer.settles for layer in self.layers)
+
+    @property
+    def hidden_ends(self) -> list[int]:
+        """Numbers of the layers that end a hidden layer."""
+        return [i for i, layer in enumerate(self.layers) if layer.ends_hidden_layer]
 
     def largest_product(self, n_samples: int) -> int:
         """Return the multiplications of the largest matrix product of a step."""
-        return max(n_samples * layer.W.size for layer in self.dense)
+        return max(layer.largest_product(n_samples) for layer in self.layers)
+
+    def of_role(self, role: str) -> list[np.ndarray]:
+        """Return the parameters of one role, input to output: views."""
+        return [place.view(self.params) for place in self.layout.of_role(role)]
+
+    def arrays(self) -> list[Views]:
+        """Return parameters and state by affine layer: what follows a weight is its own.
+
+        What stands before the first weight belongs to that one.
+        """
+        groups: list[Views] = [{}]
+        n_weighted = 0
+        for layer, views in zip(self.layers, self.layout.views(self.params), strict=True):
+            if any(param.role == "weight" for param in layer.params.values()):
+                n_weighted += 1
+            if n_weighted > len(groups):
+                groups.append({})
+            groups[-1].update({**views, **layer.state})
+        return groups
+
+    # -- learning and forgetting --------------------------------------------------------
 
     def initialize(
         self,
-        initializer: Initializer,
-        activations: Sequence[Activation],
+        initializers: Sequence[Any],
+        activations: Sequence[Any],
         rng: np.random.RandomState,
     ) -> None:
-        """Draw W, then b, layer by layer; an untrained b is drawn and set to zero."""
-        for dense, activation in zip(self.dense, activations, strict=True):
-            fan_in, fan_out = dense.shapes["W"]
-            dense.W[...] = initializer.weights(rng, dense.W.shape, fan_in, fan_out, activation)
-            b = initializer.biases(rng, dense.b.shape, fan_in, fan_out, activation)
-            dense.b[...] = b if dense.trained_bias else 0
-        for layer in self.layers:
-            if isinstance(layer, BatchNormLayer):
-                layer.gamma[...] = 1
-            elif isinstance(layer, PReLULayer):
-                layer.slope[...] = layer.activation.init
+        """Draw weights and biases, layer by layer, in the order of their declaration.
+
+        Parameters
+        ----------
+        initializers, activations : sequence
+            One for each layer with weights: the part that draws, and the nonlinearity whose
+            gain it may take.
+        rng : RandomState
+        """
+        n_weighted = -1
+        for layer, views in zip(self.layers, self.layout.views(self.params), strict=True):
+            for name, param in layer.params.items():
+                n_weighted += param.role == "weight"
+                if param.role == "other":
+                    views[name][...] = param.start
+                    continue
+                part = initializers[n_weighted]
+                draw = part.weights if param.role == "weight" else part.biases
+                values = draw(
+                    rng, param.shape, param.fan_in, param.fan_out, activations[n_weighted]
+                )
+                views[name][...] = values if param.trained else 0
         self.refresh()
 
-    def snapshot(self) -> tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-        """Return copies of the parameters and of the prediction statistics."""
-        statistics = [(bn.mean.copy(), bn.variance.copy()) for bn in self.batch_norms]
-        return self.params.copy(), statistics
+    def snapshot(self) -> Snapshot:
+        """Return copies of the parameters and of the layers' state."""
+        state = [{k: v.copy() for k, v in layer.state.items()} for layer in self.layers]
+        return Snapshot(self.params.copy(), state)
 
-    def restore(self, snapshot: tuple[np.ndarray, list[tuple[np.ndarray, np.ndarray]]]) -> None:
+    def restore(self, snapshot: Snapshot) -> None:
         """Copy a snapshot back."""
-        params, statistics = snapshot
-        self.params[...] = params
-        for bn, (mean, variance) in zip(self.batch_norms, statistics, strict=True):
-            bn.set_statistics(mean, variance)
+        self.params[...] = snapshot.params
+        for layer, kept in zip(self.layers, snapshot.state, strict=True):
+            for name, array in kept.items():
+                layer.state[name][...] = array
         self.refresh()
 
-    def refresh(self) -> None:
-        """Forget the folded stages; called whenever parameters have changed."""
-        self._stages = None
+    @property
+    def what_is_kept(self) -> list[tuple[str, str]]:
+        """Kinds and configurations of all layers but those that only draw, to compare."""
+        return [
+            (layer.kind, _as_text(layer.kept_config())) for layer in self.layers if not layer.draws
+        ]
 
-    def stages(self) -> list[Stage]:
-        """Return the affine maps of prediction, batch normalization folded in."""
-        if self._stages is None:
-            self._stages = fold(self.layers)
-        return self._stages
+    def take(self, other: Network) -> None:
+        """Copy parameters and state of a network that keeps the same."""
+        for mine, theirs in zip(self._keepers(), other._keepers(), strict=True):
+            for name, array in theirs.items():
+                mine[name][...] = array
+        self.refresh()
 
-    def predict_raw(self, X: Any) -> np.ndarray:
-        """Return the raw predictions of X, of shape (n_samples, n_outputs)."""
-        return raw_predictions(self.stages(), X, self.dtype)
-
-    def without_dropout(self) -> Network:
-        """Return a copy that drops nothing in training mode."""
-        network = Network(
-            [deepcopy(layer) for layer in self.layers if not isinstance(layer, Dropout)], self.dtype
-        )
-        network.params[...] = self.params
-        return network
+    def _keepers(self) -> list[Views]:
+        views = self.layout.views(self.params)
+        pairs = zip(self.layers, views, strict=True)
+        return [{**own, **layer.state} for layer, own in pairs if not layer.draws]
 
     def copy(self) -> Network:
         """Return an independent copy."""
-        return deepcopy(self)
+        return Network.from_state(self.to_state())
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {"layers": self.layers, "dtype": self.dtype, "params": self.params}
+    # -- as configuration and arrays ----------------------------------------------------
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.layers, self.dtype = state["layers"], state["dtype"]
-        self._lay_out()
-        self.params = aligned_zeros(self._n_params, self.dtype)
-        self.params[...] = state["params"]
-        self._attach()
+    def describe(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the kind and the configuration of every layer."""
+        return [(layer.kind, layer.config()) for layer in self.layers]
 
+    def to_state(self) -> dict[str, Any]:
+        """Return the network as plain configuration and named arrays, without its classes."""
+        snapshot = self.snapshot()
+        arrays = {
+            f"{place.layer}.{place.name}": place.view(snapshot.params)
+            for place in self.layout.places
+        }
+        for i, kept in enumerate(snapshot.state):
+            arrays |= {f"{i}.{name}": array for name, array in kept.items()}
+        return {
+            "layers": self.describe(),
+            "in_shape": self.in_shape,
+            "dtype": self.dtype.name,
+            "arrays": arrays,
+        }
 
-def build(
-    n_features: int,
-    n_outputs: int,
-    hidden_layer_sizes: Sequence[int],
-    activations: Sequence[Activation],
-    dropouts: Sequence[float],
-    batchnorm: BatchNorm | None,
-    fit_intercept: bool,
-    dtype: np.dtype,
-) -> Network:
-    """Return an uninitialised network.
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Network:
+        """Return the network that `to_state` described."""
+        unknown = sorted({kind for kind, _ in state["layers"]} - set(Layer.kinds))
+        if unknown:
+            raise ValueError(
+                f"The network has layers of the kinds {unknown}, which are not known here; import "
+                f"the module that defines them first. Known are {sorted(Layer.kinds)}."
+            )
+        layers = [Layer.kinds[kind](**config) for kind, config in state["layers"]]
+        network = cls(layers, state["in_shape"], np.dtype(state["dtype"]))
+        places = network.layout.views(network.params)
+        for i, layer in enumerate(layers):
+            for name, array in {**places[i], **layer.state}.items():
+                array[...] = state["arrays"][f"{i}.{name}"]
+        return network
 
-    Each hidden layer is an affine map, batch normalization if asked for, the activation,
-    and dropout if its probability is not 0; the output is an affine map.
-    """
-    layers: list[Layer] = []
-    fan_in = n_features
-    for width, activation, probability in zip(
-        hidden_layer_sizes, activations, dropouts, strict=True
-    ):
-        fan_out = width * activation.n_pieces if isinstance(activation, Maxout) else width
-        layers.append(Dense(fan_in, fan_out, fit_intercept and batchnorm is None))
-        if batchnorm is not None:
-            layers.append(BatchNormLayer(fan_out, batchnorm, dtype))
-        layers.append(activation_layer(activation, width))
-        if probability:
-            layers.append(Dropout(probability))
-        fan_in = width
-    layers.append(Dense(fan_in, n_outputs, fit_intercept))
-    return Network(layers, dtype)
+    # -- prediction ---------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Forget what prediction has prepared; called whenever parameters have changed."""
+        self._inference: Inference | None = None
+
+    @property
+    def inference(self) -> Inference:
+        """The layers as prediction uses them, prepared once."""
+        if self._inference is None:
+            self._inference = Inference(self.layers, self.in_shape, self.dtype)
+        return self._inference
+
+    def predict_raw(self, X: Any) -> np.ndarray:
+        """Return the raw predictions of X, of shape (n_samples, n_outputs)."""
+        return self.inference.run(X)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from sknnlab._engine.batches import Data, Step
-from sknnlab._engine.layers import Activate, BatchNormLayer, Nonlinearity
+from sknnlab._engine.inference import ROWS, Inference
 from sknnlab._engine.network import Network
-from sknnlab._engine.prediction import ROWS, Stage, fold, hidden
 from sknnlab._numerics import aligned_zeros
 from sknnlab.losses import Loss
 
@@ -52,7 +51,7 @@ class HiddenLayer:
 
 @dataclass
 class Pass:
-    """One pass forward and back in training mode, over some rows.
+    """One pass forward and back for evaluation, over some rows.
 
     Attributes
     ----------
@@ -76,70 +75,52 @@ class Pass:
 
 def one_pass(network: Network, loss: Loss, data: Data) -> Pass:
     """Return what one pass over `data` computes; the network stays what it is."""
-    if network.batch_norms:
-        network = network.copy()  # or its running statistics would move
     grad = aligned_zeros(network.params.size, network.dtype)
     with np.errstate(all="ignore"):
-        step = Step(network, loss, data, len(data), grad, whole=True)
+        step = Step.over_all(network, loss, data, grad, parts=False)
         value, traces = step.trace()
-        hidden_layers = [
-            HiddenLayer(before.out, trace.out, _slope(layer, before.out, trace.out), trace.delta)
-            for layer, before, trace in zip(
-                network.layers[1:], traces[:-1], traces[1:], strict=True
-            )
-            if isinstance(layer, Nonlinearity)
-        ]
-    dW = [views["W"] for views in network.views(grad) if "W" in views]
-    return Pass(value, hidden_layers, traces[-1].out, traces[-1].delta, dW, grad)
-
-
-def _slope(layer: Any, z: np.ndarray, a: np.ndarray) -> np.ndarray | None:
-    """Return f'(z) of an elementwise activation."""
-    if not isinstance(layer, Activate):
-        return None
-    slope = np.ones_like(z)
-    work = np.empty(z.shape, layer.activation.work_dtype or z.dtype)
-    layer.activation.backward(slope, z, a, work)
-    return slope
+        hidden = []
+        for i in network.hidden_ends:
+            z, a = traces[i].z, traces[i].out
+            slope = network.layers[i].derivative(z, a.copy())
+            hidden.append(HiddenLayer(z, a, slope, traces[i].delta))
+    last = traces[len(network.layers) - 1]
+    raw, delta = (one.reshape(len(data), -1) for one in (last.out, last.delta))
+    dW = [place.view(grad) for place in network.layout.of_role("weight")]
+    return Pass(value, hidden, raw, delta, dW, grad)
 
 
 def update_ratios(network: Network, before: np.ndarray) -> list[float]:
     """Return, layer by layer, the norm of W's last step over that of W before it."""
-    old = [views["W"] for views in network.views(before) if "W" in views]
     ratios = []
-    for dense, W in zip(network.dense, old, strict=True):
-        norm = float(np.linalg.norm(W))
-        ratios.append(float(np.linalg.norm(dense.W - W)) / norm if norm else float("inf"))
+    for place in network.layout.of_role("weight"):
+        old, new = place.view(before), place.view(network.params)
+        norm = float(np.linalg.norm(old))
+        ratios.append(float(np.linalg.norm(new - old)) / norm if norm else float("inf"))
     return ratios
 
 
 def set_population_statistics(network: Network, data: Data) -> None:
-    """Set every batch normalization's statistics to those of `data`.
+    """Set the state of every layer that uses statistics to those of `data`.
 
     Layer by layer, as the input of each depends on the statistics before it (Ioffe and
-    Szegedy 2015, algorithm 2), in two passes: the mean, then the squared deviations.
+    Szegedy 2015, algorithm 2).
 
     Parameters
     ----------
     network : Network
     data : Data
     """
-    weights = data.normalized_weights().astype(np.float64)
+    weights = data.normalized_weights(network.dtype).astype(np.float64)
     for i, layer in enumerate(network.layers):
-        if isinstance(layer, BatchNormLayer):
-            stages = fold(network.layers[:i])
-            mean = _weighted_sum(stages, data, weights, 0.0, 1)
-            layer.set_statistics(mean, _weighted_sum(stages, data, weights, mean, 2))
+        if layer.row_local:
+            continue
+        before = Inference(network.layers[:i], network.in_shape, network.dtype)
+
+        def inputs(before: Inference = before) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+            for start in range(0, len(data), ROWS):
+                rows = slice(start, start + ROWS)
+                yield before.run(data.X[rows]), weights[rows]
+
+        layer.settle(inputs)
     network.refresh()
-
-
-def _weighted_sum(
-    stages: list[Stage], data: Data, weights: np.ndarray, centre: float | np.ndarray, power: int
-) -> np.ndarray:
-    """Return ``sum_i w_i (z_i - centre)^power`` in float64, a chunk of rows at a time."""
-    total: float | np.ndarray = 0.0
-    for start in range(0, len(data), ROWS):
-        rows = slice(start, start + ROWS)
-        z = hidden(stages, data.X[rows]).astype(np.float64)
-        total = total + weights[rows] @ (z - centre) ** power
-    return np.asarray(total)

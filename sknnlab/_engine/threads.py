@@ -8,6 +8,7 @@ size, SciPy's always, and neither is ever raised above what the caller allows.
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -27,18 +28,58 @@ def is_scipys(library: str) -> bool:
     return package in path.parents or package.with_name("scipy.libs") in path.parents
 
 
+class _Pool:
+    """The threads of some BLAS libraries, limited to one while anybody asks for it.
+
+    The limit is of the whole process: of runs that overlap, the first to come keeps what
+    it found, and the last to leave restores it.
+    """
+
+    def __init__(self, controller: ThreadpoolController):
+        self._controller = controller
+        self._lock = threading.Lock()
+        self._n_users = 0
+
+    @contextlib.contextmanager
+    def limited(self) -> Iterator[None]:
+        """Limit the pool inside the block."""
+        with self._lock:
+            if self._n_users == 0:
+                self._limiter = self._controller.limit(limits=1)
+            self._n_users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._n_users -= 1
+                if self._n_users == 0:
+                    self._restore()
+
+    def _restore(self) -> None:
+        """Put back what the first found, from whichever thread is the last."""
+        for library in self._controller.lib_controllers:
+            # threadpoolctl lets only the thread that set a limit change it (3.7 and newer)
+            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
+        self._limiter.__exit__(None, None, None)
+
+
 @cache
-def _controllers() -> tuple[ThreadpoolController, ThreadpoolController]:
-    """Return controllers of every BLAS, and of SciPy's."""
+def _pools() -> tuple[_Pool, _Pool]:
+    """Return SciPy's BLAS pool, and all others."""
     every = ThreadpoolController().select(user_api="blas")
-    paths = [library.filepath for library in every.lib_controllers]
-    return every, every.select(filepath=[path for path in paths if is_scipys(path)])
+    scipys: list[str] = []
+    others: list[str] = []
+    for path in (library.filepath for library in every.lib_controllers):
+        (scipys if is_scipys(path) else others).append(path)
+    return _Pool(every.select(filepath=scipys)), _Pool(every.select(filepath=others))
 
 
 @contextlib.contextmanager
 def blas_threads(largest_product: int) -> Iterator[None]:
     """Limit the BLAS threads for steps whose largest product has this many terms."""
-    every, scipys = _controllers()
-    controller = every if largest_product < SERIAL_BELOW else scipys
-    with controller.limit(limits=1):
+    scipys, others = _pools()
+    with scipys.limited(), others.limited() if largest_product < SERIAL_BELOW else _nothing():
         yield
+
+
+_nothing = contextlib.nullcontext

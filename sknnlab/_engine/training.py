@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sknnlab._engine.averaging import Average
 from sknnlab._engine.batches import Data, Step, batch_slices
+from sknnlab._engine.layers import TouchedRows
 from sknnlab._engine.network import Network
 from sknnlab._engine.statistics import set_population_statistics, update_ratios
 from sknnlab._numerics import aligned_zeros
@@ -21,7 +22,12 @@ from sknnlab.losses import Loss
 from sknnlab.optimizers import Optimizer
 from sknnlab.schedules import Progress, Schedule
 
-__all__ = ["Diverged", "Epoch", "Regularization", "Training"]
+__all__ = ["Batches", "Diverged", "Epoch", "Rates", "Regularization", "Training", "quiet"]
+
+
+def quiet() -> Any:
+    """Let overflow be seen in the loss, where it is said in words."""
+    return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Diverged(ArithmeticError):
@@ -61,6 +67,63 @@ class Regularization:
         """Return both coefficients for a batch whose weights sum to `mass`."""
         return (self.l2 / mass, self.l1 / mass) if self.per_batch else (self.l2, self.l1)
 
+    def penalty(self, network: Network, mass: float) -> float:
+        """Return the penalty at a network's weights."""
+        l2, l1 = self.coefficients(mass)
+        W = network.layout.penalized(network.params)
+        return 0.5 * l2 * float(W.dot(W)) + l1 * float(np.abs(W).sum())
+
+
+@dataclass
+class Rates:
+    """The learning rate over a run.
+
+    Attributes
+    ----------
+    schedule : Schedule
+    start : float
+        What the schedule's factor multiplies.
+    layers : {"equal", "fan_in"}
+        How the rate differs from parameter to parameter; see `layer_rate`.
+    """
+
+    schedule: Schedule
+    start: float
+    layers: str = "equal"
+
+
+@dataclass
+class Batches:
+    """The rows that a run trains on, and how they come.
+
+    Attributes
+    ----------
+    data : Data
+    order : ndarray of int
+        Rows to train on, in the first epoch's order before shuffling.
+    size : int
+        Rows of a batch.
+    random_state : RandomState or None
+        For shuffling; None keeps the order.
+    rng : numpy Generator or None
+        For dropout and augmentation.
+    augmentations : sequence
+    """
+
+    data: Data
+    order: np.ndarray
+    size: int
+    random_state: np.random.RandomState | None = None
+    rng: np.random.Generator | None = None
+    augmentations: Sequence[Any] = field(default_factory=tuple)
+
+    def shuffle(self) -> None:
+        """Permute the order as scikit-learn does: a shuffled index of the last order."""
+        if self.random_state is not None:
+            index = np.arange(len(self.order))
+            self.random_state.shuffle(index)
+            self.order = self.order[index]
+
 
 @dataclass
 class Epoch:
@@ -82,67 +145,67 @@ class Training:
     ----------
     network : Network
         Trained in place.
-    loss, optimizer, schedule : parts
-    rate : float
-        What the schedule's factor multiplies.
-    data : Data
-    order : ndarray of int
-        Rows to train on, in the first epoch's order before shuffling.
-    batch_size : int
+    loss : Loss
     regularization : Regularization
-    random_state : RandomState or None
-        For shuffling; None keeps the order.
-    rng : numpy Generator or None
-        For dropout and augmentation.
-    augmentations : sequence
+    optimizer : Optimizer
+    rates : Rates
+    batches : Batches
     average : Average or None
-    averaged : Network or None
-        What `average` fills; a network like the one that is trained.
 
     Attributes
     ----------
+    rate : float
+        The learning rate at the moment.
+    n_plateaus : int
+        Plateaus that the schedule has survived.
     watching : int
         Every so many epochs the update ratios of the last step are recorded; 0 is never.
+    slices : list of slice
+        The batches of an epoch.
     """
 
     def __init__(
         self,
         network: Network,
         loss: Loss,
-        optimizer: Optimizer,
-        schedule: Schedule,
-        rate: float,
-        data: Data,
-        order: np.ndarray,
-        batch_size: int,
         regularization: Regularization,
-        random_state: np.random.RandomState | None,
-        rng: np.random.Generator | None = None,
-        augmentations: Sequence[Any] = (),
+        optimizer: Optimizer,
+        rates: Rates,
+        batches: Batches,
         average: Average | None = None,
-        averaged: Network | None = None,
     ):
-        self.network, self.optimizer, self.schedule = network, optimizer, schedule
-        self.data, self.order = data, order
-        self.n_plateaus = 0
-        self.watching = 0
-        self.rate = rate
-        self._rate_init = rate
+        self.network, self.optimizer = network, optimizer
+        self.batches, self.average = batches, average
+        self.rates, self.rate = rates, rates.start
+        self.n_plateaus = self.watching = 0
         self._regularization = regularization
-        self._random_state = random_state
-        self.average, self.averaged = average, averaged
-        if average is not None and averaged is not None:
-            average.bind(network.params, averaged.params)
+        if average is not None:
+            average.bind(network.params)
+        self.slices = batch_slices(len(batches.order), batches.size, not network.row_local)
+        self._bind(loss)
+
+    def _bind(self, loss: Loss) -> None:
+        """Bind a step to each batch size, and the optimizer."""
+        network, batches, optimizer = self.network, self.batches, self.optimizer
         grad = aligned_zeros(network.params.size, network.dtype)
-        row_wise = data.sparse and optimizer.row_wise(regularization.penalized)
-        table = network.dense[0].W.shape if row_wise else None
-        optimizer.bind(network.params, grad, network.n_penalized, table)
-        self.slices = batch_slices(len(order), batch_size, bool(network.batch_norms))
+        row_wise = batches.data.sparse and optimizer.row_wise(self._regularization.penalized)
         steps = {
-            size: Step(network, loss, data, size, grad, rng, augmentations, row_wise=row_wise)
+            size: Step.over_batches(
+                network,
+                loss,
+                batches.data,
+                size,
+                grad,
+                batches.rng,
+                batches.augmentations,
+                row_wise,
+            )
             for size in {batch.stop - batch.start for batch in self.slices}
         }
         self._steps = [steps[batch.stop - batch.start] for batch in self.slices]
+        tables = self._steps[0].program.tables if row_wise else ()
+        groups = network.layout.groups(self.rates.layers, tables)
+        optimizer.bind(network.params, grad, groups)
 
     def epochs(
         self, n_epochs: int, first: int = 0, n_total: int | None = None, n_samples_seen: int = 0
@@ -161,23 +224,24 @@ class Training:
                 n_samples_seen,
                 self.n_plateaus,
             )
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+            with quiet():
                 result = self._epoch(progress)
-            n_samples_seen += len(self.order)
+            n_samples_seen += len(self.batches.order)
             yield result
 
     def _epoch(self, progress: Progress) -> Epoch:
-        self._shuffle()
+        self.batches.shuffle()
+        order, schedule = self.batches.order, self.rates.schedule
         objective = loss = total = 0.0
-        self.rate = self._rate_init * self.schedule(progress)
-        moving = self.schedule.per_step
+        self.rate = self.rates.start * schedule(progress)
+        moving = schedule.per_step
         last, before = len(self.slices) - 1, None
         watched = self.watching and (progress.epoch + 1) % self.watching == 0
         for i, (batch, step) in enumerate(zip(self.slices, self._steps, strict=True)):
             if moving:
                 here = progress._replace(step=progress.step + i)
-                self.rate = self._rate_init * self.schedule(here)
-            value = step.run(self.order[batch])
+                self.rate = self.rates.start * schedule(here)
+            value = step.run(order[batch])
             if not math.isfinite(value):
                 raise Diverged(progress.epoch + 1, i + 1, self.rate)
             mass = step.mass
@@ -195,26 +259,19 @@ class Training:
 
     def shuffled(self) -> Iterator[tuple[np.ndarray, Step]]:
         """Yield the rows of each batch of a new epoch, and the step bound to its size."""
-        self._shuffle()
+        self.batches.shuffle()
         for batch, step in zip(self.slices, self._steps, strict=True):
-            yield self.order[batch], step
+            yield self.batches.order[batch], step
 
     def step(self, rows: np.ndarray, step: Step) -> float:
         """Take one step at `rate`, outside an epoch; return the loss before it."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        with quiet():
             value = step.run(rows)
             if math.isfinite(value) and step.mass:
                 self._update(step.mass, step.touched)
         return value
 
-    def _shuffle(self) -> None:
-        """Permute the order as scikit-learn does: a shuffled index of the last order."""
-        if self._random_state is not None:
-            index = np.arange(len(self.order))
-            self._random_state.shuffle(index)
-            self.order = self.order[index]
-
-    def _update(self, mass: float, touched: tuple[np.ndarray, np.ndarray] | None) -> float:
+    def _update(self, mass: float, touched: dict[int, TouchedRows]) -> float:
         """Take one step; return the penalty at the weights before it."""
         regularization = self._regularization
         l2, l1 = regularization.coefficients(mass)
@@ -227,24 +284,23 @@ class Training:
 
     def _cap_norms(self, max_norm: float) -> None:
         """Scale each unit's incoming weights down to `max_norm` (Srivastava et al. 2014)."""
-        for layer in self.network.dense:
-            norms = np.sqrt(np.einsum("ij,ij->j", layer.W, layer.W))
-            layer.W *= max_norm / np.maximum(norms, max_norm)
+        for W in self.network.of_role("weight"):
+            W = W.reshape(-1, W.shape[-1])
+            norms = np.sqrt(np.einsum("ij,ij->j", W, W))
+            W *= max_norm / np.maximum(norms, max_norm)
 
     def evaluation_network(self) -> Network:
         """Return the network that predicts: the averaged one if there is one.
 
-        Its batch normalization statistics are brought up to date: recomputed over the
-        training rows for the average and for ``statistics="population"``.
+        The statistics of batches are brought up to date: recomputed over the training rows
+        for the average and for layers that ask for it.
         """
-        network = self.network if self.averaged is None else self.averaged
-        recompute = self.averaged is not None or any(
-            bn.part.statistics == "population" for bn in network.batch_norms
-        )
-        if recompute and network.batch_norms:
-            rows = len(self.order) < len(self.data)
-            data = self.data.rows(np.sort(self.order)) if rows else self.data
-            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                set_population_statistics(network, data)
+        averaged = self.average is not None
+        network = self.average.network if self.average is not None else self.network
+        if not network.row_local and (averaged or network.settles):
+            data, order = self.batches.data, self.batches.order
+            rows = data.rows(np.sort(order)) if len(order) < len(data) else data
+            with quiet():
+                set_population_statistics(network, rows)
         network.refresh()
         return network

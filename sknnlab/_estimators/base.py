@@ -1,7 +1,8 @@
-"""The estimator: ``fit``, ``partial_fit`` and raw prediction for all three models.
+"""The estimator: ``fit``, ``partial_fit`` and raw prediction for all models.
 
-`_fit` prepares (parameters into parts, rows into `Data`, a network) and hands over to
-`Run`. Whatever fails on the way leaves the estimator as it was.
+`_fit` prepares (parameters into parts, rows into `Data`, layers into a network), lets a
+`Run` train, and takes over what it returns. Whatever fails on the way leaves the estimator
+as it was.
 """
 
 from __future__ import annotations
@@ -21,47 +22,32 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, v
 
 from sknnlab._component import PartsMixin
 from sknnlab._engine.batches import Data
-from sknnlab._engine.layers import BatchNormLayer, Dense, PReLULayer
-from sknnlab._engine.network import Network, build
+from sknnlab._engine.layers import Layer
+from sknnlab._engine.network import Network
+from sknnlab._engine.state import Streams, TrainingState
+from sknnlab._estimators.architecture import perceptron_layers
 from sknnlab._estimators.callbacks import (
     RUNNING,
     CallbackSupportMixin,
     Tasks,
+    callbacks_of,
     with_callbacks,
 )
 from sknnlab._estimators.configuration import Configuration, configure
-from sknnlab._estimators.fitting import NOT_FINITE, Run
+from sknnlab._estimators.fitting import Job, Past, Run
+from sknnlab._estimators.identity import MOVED_ON, check_same, identity
+from sknnlab._estimators.rows import PREDICTED, SMALL, read_rows
 from sknnlab._estimators.stopping import split_rows
 from sknnlab._estimators.validation import Validation
+from sknnlab._estimators.views import Arrays, LayerParameters, layer_parameters
 from sknnlab._estimators.weights import check_sample_weight
 from sknnlab._version import __version__
+from sknnlab.augmentation import Mixing
 from sknnlab.losses import Loss
-from sknnlab.optimizers import LBFGS
 
-__all__ = ["LayerParameters", "NeuralNetwork", "Targets"]
+__all__ = ["FORMAT", "NeuralNetwork", "Targets"]
 
-# What only continued training needs.
-TRAINING_STATE = (
-    "_optimizer",
-    "_average",
-    "_raw_params",
-    "_random_state",
-    "_rng",
-    "_stopping",
-    "_resumption",
-)
-
-
-class LayerParameters(NamedTuple):
-    """Read-only parameters and statistics of one layer; None is what it does not have."""
-
-    W: np.ndarray
-    b: np.ndarray
-    gamma: np.ndarray | None = None
-    beta: np.ndarray | None = None
-    mean: np.ndarray | None = None
-    variance: np.ndarray | None = None
-    slope: np.ndarray | None = None
+FORMAT = 2  # of what a fitted estimator is in a file
 
 
 class Targets(NamedTuple):
@@ -85,16 +71,29 @@ class Targets(NamedTuple):
     sample_weight: np.ndarray | None
 
 
+class Given(NamedTuple):
+    """Validation rows that the user has given, or None."""
+
+    X: Any = None
+    y: Any = None
+    sample_weight: Any = None
+
+
 @contextlib.contextmanager
 def all_or_nothing(estimator: Any) -> Iterator[None]:
-    """Put every attribute back if the block fails (an interruption is not a failure)."""
+    """Put every attribute back if the block fails, and the user's random stream."""
     before = dict(vars(estimator))
+    stream = vars(estimator).get("random_state")
+    mutable = isinstance(stream, np.random.RandomState)
+    position = stream.get_state() if mutable else None
     try:
         yield
-    except Exception:
+    except BaseException:
         running = {k: v for k, v in vars(estimator).items() if k in RUNNING}
         vars(estimator).clear()
         vars(estimator).update(before, **running)
+        if mutable:
+            stream.set_state(position)
         raise
 
 
@@ -117,7 +116,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     _per_batch_penalty = True
 
     @abstractmethod
-    def _learn_targets(self, y: Any, continued: bool, classes: Any) -> None:
+    def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
         """Set what is learned from y alone (labels), or check it against the earlier call."""
 
     @abstractmethod
@@ -138,6 +137,10 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
 
     # -- training -------------------------------------------------------------------
 
+    def _layers(self, configuration: Configuration, n_features: int) -> list[Layer]:
+        """Return fresh layers; the one place where a configuration becomes a network."""
+        return perceptron_layers(configuration.architecture, n_features, self.n_outputs_)
+
     @with_callbacks
     def _fit(
         self,
@@ -152,12 +155,26 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         with all_or_nothing(self):
             run = self._prepare(X, y, sample_weight, validation, incremental, classes)
             if not incremental:
-                run.tasks = Tasks(self, X, y, sample_weight, run.n_epochs)
-            run.run()
-            if not np.isfinite(self._network.params).all():
-                raise ValueError(NOT_FINITE)
-            self.out_activation_ = run.loss.link
-            return self
+                run.tasks = Tasks(self, X, y, sample_weight, run.n_epochs_left)
+                if run.tasks.callbacks:
+                    self.history_ = run.history
+            interrupted = self._complete(run)
+        if interrupted:
+            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
+            raise KeyboardInterrupt
+        return self
+
+    def _complete(self, run: Run) -> bool:
+        """Let a run train, and take over what it has come to; return whether it was cut off."""
+        self._run = run
+        try:
+            outcome = run.run()
+        finally:
+            del self._run
+        self.__dict__.update(outcome.attributes)
+        if run.tasks is not None and not outcome.interrupted:
+            run.tasks.finish(dict)
+        return outcome.interrupted
 
     def _prepare(
         self,
@@ -172,69 +189,72 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         configuration = configure(self, self._per_batch_penalty)
         if incremental and self.early_stopping:
             raise ValueError("partial_fit does not support early_stopping=True")
-        resumption = None if incremental else self.__dict__.pop("_resumption", None)
-        continued = hasattr(self, "_network") and (
-            incremental or self.warm_start or resumption is not None
-        )
-        X, y = self._read_rows(X, y, reset=not continued)
+        past = self._past(incremental)
+        resumes = any(getattr(one, "resumes", False) for one in callbacks_of(self))
+        who = None
+        if past.interrupted or (resumes and not incremental):
+            who = identity(self, X, y, sample_weight, validation)
+        if past.interrupted:
+            check_same(past.state, who)
+        X, y, dtype = self._read_rows(X, y, past)
         sample_weight = check_sample_weight(sample_weight, X)
-        self._learn_targets(y, continued, classes)
+        y = self._learn_targets(y, past, classes)
         call = "partial_fit" if incremental else "fit"
-        targets = self._read_targets(y, X.dtype, sample_weight, call)
+        targets = self._read_targets(y, dtype, sample_weight, call)
         loss = self._loss_for(configuration, targets)
         self._check_batches(configuration, X)
-        go_on = resumption is not None or (incremental and continued)
-        random_state = self._stream(go_on)
-        if resumption is not None:
-            network = resumption.network.copy()
-        elif continued:
-            network = self._continued_network(configuration)
-        else:
-            network = self._new_network(configuration, X, random_state)
-        split = None if resumption is None else resumption.split
+        streams = self._streams(past)
+        network = self._network_for(configuration, X, dtype, past, streams)
         rows, held_out = self._hold_out(
-            configuration, X, targets, loss, validation, random_state, split
+            configuration, X, targets, loss, Given(*validation), network.dtype, streams, past
         )
-        data = self._training_data(configuration, X, targets)
-        return Run(
-            self,
-            configuration,
-            network,
-            loss,
-            data,
-            rows,
-            held_out,
+        data = self._training_data(configuration, X, targets, dtype)
+        run = Run(configuration, Job(network, loss, data, rows, held_out, streams), past)
+        run.identity = who
+        return run
+
+    def _past(self, incremental: bool) -> Past:
+        """Return what this call goes on from."""
+        state = vars(self).get("_training")
+        meta = {} if state is None else state.meta
+        if meta.get("moved_on") and not (incremental or self.warm_start):
+            raise ValueError(MOVED_ON)
+        resumes = not incremental and "n_done" in meta
+        if not hasattr(self, "_network") or not (incremental or self.warm_start or resumes):
+            return Past(incremental)
+        return Past(
             incremental,
-            continued,
-            resumption,
+            continued=True,
+            state=state,
+            predicting=self._network,
+            history=self.history_,
+            scores=list(self.validation_scores_ or ()),
+            n_epochs=self._n_epochs,
+            n_samples=self.t_,
         )
 
-    def _read_rows(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        """Return X in the network's dtype (C-ordered, or CSR), and y checked."""
-        dtype: Any = (np.float64, np.float32) if self.dtype == "auto" else np.dtype(self.dtype)
-        if not reset:
-            dtype = self._network.dtype
-        X, y = validate_data(
+    def _read_rows(self, X: Any, y: Any, past: Past) -> tuple[Any, Any, np.dtype]:
+        """Return X as the engine reads it, y checked, and the network's dtype."""
+        dtype: Any = None if self.dtype == "auto" else np.dtype(self.dtype)
+        if dtype is None and past.predicting is not None:
+            dtype = past.predicting.dtype
+        return read_rows(
             self,
             X,
             y,
-            reset=reset,
-            accept_sparse=("csr", "csc"),
             dtype=dtype,
-            multi_output=True,
+            reset=not past.continued,
             y_numeric=self.__sklearn_tags__().estimator_type == "regressor",
         )
-        return (X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)), y
 
     def _loss_for(self, configuration: Configuration, targets: Targets) -> Loss:
         """Return the loss, checked against the targets and the augmentations."""
         loss = self._resolve_loss()
         loss.check_targets(targets.engine)
         if self._mixing(configuration) and not self._blends(loss):
-            names = [type(part).__name__ for part in configuration.augmentations]
             raise ValueError(
-                f"augmentation={names} blends targets, which loss={self.loss!r} cannot learn "
-                "from; choose loss='log_loss', or another augmentation."
+                f"augmentation={self.augmentation!r} blends targets, which loss={self.loss!r} "
+                "cannot learn from; choose loss='log_loss', or another augmentation."
             )
         return loss
 
@@ -244,7 +264,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
 
     def _mixing(self, configuration: Configuration) -> bool:
         """Whether an augmentation blends targets."""
-        return any(getattr(part, "mixes_targets", False) for part in configuration.augmentations)
+        return any(isinstance(part, Mixing) for part in configuration.augmentations)
 
     def _check_batches(self, configuration: Configuration, X: Any) -> None:
         """Raise or warn where the batches cannot be what they should."""
@@ -254,7 +274,8 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
                 "augmentation needs dense X, got a sparse one; pass X.toarray(), or set "
                 "augmentation=None."
             )
-        if configuration.batchnorm is not None and (self.batch_size == 1 or n_samples == 1):
+        normalizes = configuration.architecture.batchnorm is not None
+        if normalizes and (self.batch_size == 1 or n_samples == 1):
             given = "batch_size=1" if self.batch_size == 1 else "n_samples = 1"
             raise ValueError(
                 f"batchnorm needs batches of at least two rows, got {given}. Use larger batches, "
@@ -268,66 +289,55 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
                 stacklevel=2,
             )
 
-    def _stream(self, go_on: bool) -> np.random.RandomState:
-        """Return the random stream; only ``partial_fit`` goes on with the last call's."""
-        if not (go_on and hasattr(self, "_random_state")):
-            self._random_state = check_random_state(self.random_state)
-            self._rng = None
-        return self._random_state
+    def _streams(self, past: Past) -> Streams:
+        """Return the random streams; ``partial_fit`` and a resumed run go on with the last's."""
+        if past.state is not None and (past.incremental or past.interrupted):
+            kept = past.state.streams()
+            if kept is not None:
+                return kept
+        return Streams(check_random_state(self.random_state))
 
-    def _new_network(
-        self, configuration: Configuration, X: Any, random_state: np.random.RandomState
+    def _network_for(
+        self,
+        configuration: Configuration,
+        X: Any,
+        dtype: np.dtype,
+        past: Past,
+        streams: Streams,
     ) -> Network:
-        network = build(
-            X.shape[1],
-            self.n_outputs_,
-            configuration.hidden_layer_sizes,
-            configuration.activations,
-            configuration.dropouts,
-            configuration.batchnorm,
-            bool(getattr(self, "fit_intercept", True)),
-            X.dtype,
-        )
-        network.initialize(
-            configuration.initializer, configuration.initial_activations, random_state
-        )
-        self._architecture = self._describe(configuration)
-        self.n_layers_ = len(configuration.hidden_layer_sizes) + 2
-        self.t_ = self._n_epochs = 0
-        return network
-
-    def _continued_network(self, configuration: Configuration) -> Network:
-        """Return a copy of the network so far, at the weights that were trained last."""
-        if self._describe(configuration) != self._architecture:
+        """Return the network to train: new, or at the weights that were trained last."""
+        network = Network(self._layers(configuration, X.shape[1]), (X.shape[1],), dtype)
+        if scipy.sparse.issparse(X) and not network.accepts_sparse:
             raise ValueError(
-                "hidden_layer_sizes, activation, batchnorm, dropout or the number of outputs have "
-                "changed since the model was first fitted, so training cannot go on from its "
-                "weights. Set warm_start=False, or use a clone."
+                f"{type(self).__name__} begins with a layer of the kind "
+                f"{network.layers[0].kind!r}, which takes no sparse X; pass X.toarray()."
             )
-        network = self._network.copy()
-        if getattr(self, "_raw_params", None) is not None:
-            network.params[...] = self._raw_params
+        if past.predicting is None:
+            of = configuration.architecture
+            network.initialize(of.initializers, of.initial_activations, streams.random_state)
+            self.n_layers_ = len(of.hidden_layer_sizes) + 2
+            return network
+        if network.what_is_kept != past.predicting.what_is_kept:
+            raise ValueError(
+                "hidden_layer_sizes, activation, batchnorm, learn_input_scale or the number of "
+                "outputs have changed since the model was first fitted, so training cannot go on "
+                "from its weights. Set warm_start=False, or use a clone."
+            )
+        network.take(past.predicting)
+        raw = None if past.state is None else past.state.snapshot("raw", network)
+        if raw is not None:
+            network.restore(raw)
         return network
 
-    def _describe(self, configuration: Configuration) -> str:
-        """Return what must stay the same for training to go on."""
-        return repr(
-            (
-                self.n_outputs_,
-                configuration.hidden_layer_sizes,
-                configuration.activations,
-                configuration.batchnorm,
-                configuration.dropouts,
-            )
-        )
-
-    def _training_data(self, configuration: Configuration, X: Any, targets: Targets) -> Data:
+    def _training_data(
+        self, configuration: Configuration, X: Any, targets: Targets, dtype: np.dtype
+    ) -> Data:
         """Return the rows as the engine trains on them."""
         weights = targets.sample_weight
         y = targets.engine
         if self._mixing(configuration) and y.ndim == 1:
-            y = np.eye(self.n_outputs_, dtype=X.dtype)[y]
-        return Data(X, y, None if weights is None else weights.astype(X.dtype))
+            y = np.eye(self.n_outputs_, dtype=dtype)[y]
+        return Data(X, y, None if weights is None else weights.astype(dtype))
 
     def _hold_out(
         self,
@@ -335,32 +345,29 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         X: Any,
         targets: Targets,
         loss: Loss,
-        given: tuple[Any, Any, Any],
-        random_state: np.random.RandomState,
-        split: tuple[np.ndarray, np.ndarray] | None = None,
+        given: Given,
+        dtype: np.dtype,
+        streams: Streams,
+        past: Past,
     ) -> tuple[np.ndarray, Validation | None]:
-        """Return the rows to train on, and the validation: given, split off, or none.
-
-        `split` is the one that an interrupted run had made.
-        """
+        """Return the rows to train on, and the validation: given, split off, or none."""
         rows = np.arange(X.shape[0])
-        X_val, y_val, weight_val = given
-        if (X_val is None) != (y_val is None):
-            one, other = ("X_val", "y_val") if y_val is None else ("y_val", "X_val")
+        if (given.X is None) != (given.y is None):
+            one, other = ("X_val", "y_val") if given.y is None else ("y_val", "X_val")
             raise ValueError(f"{one} was given without {other}; give both, or neither.")
-        if X_val is None and weight_val is not None:
+        if given.X is None and given.sample_weight is not None:
             raise ValueError("sample_weight_val was given without X_val and y_val.")
-        if X_val is not None:
-            X_val, y_val = self._read_validation(X_val, y_val, X.dtype)
-            weight_val = check_sample_weight(weight_val, X_val, "sample_weight_val")
-            held_out = self._read_targets(y_val, X.dtype, weight_val, "validation")
-            loss.check_targets(held_out.engine)
-            return rows, self._validation(X_val, held_out, loss)
-        if not self.early_stopping or isinstance(configuration.optimizer, LBFGS):
+        if given.X is not None:
+            return rows, self._given_validation(given, loss, dtype)
+        if not self.early_stopping or configuration.solver.full_batch:
             return rows, None
-        rows, val = split or split_rows(
-            X.shape[0], targets.strata, self.validation_fraction, random_state
-        )
+        kept = past.state.arrays if past.interrupted and past.state is not None else {}
+        if "rows" in kept:
+            rows, val = kept["rows"], kept["held_out"]
+        else:
+            rows, val = split_rows(
+                X.shape[0], targets.strata, self.validation_fraction, streams.random_state
+            )
         weights = targets.sample_weight
         if weights is not None and not (weights[rows].any() and weights[val].any()):
             raise ValueError(
@@ -377,13 +384,17 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         held.rows = val
         return rows, held
 
-    def _read_validation(self, X_val: Any, y_val: Any, dtype: np.dtype) -> tuple[Any, Any]:
+    def _given_validation(self, given: Given, loss: Loss, dtype: np.dtype) -> Validation:
         """Return the user's validation rows, checked against the training rows."""
-        X_val = validate_data(self, X_val, reset=False, accept_sparse=("csr", "csc"), dtype=dtype)
-        check_consistent_length(X_val, y_val)
-        if scipy.sparse.issparse(X_val):
-            X_val = X_val.tocsr()
-        return X_val, _plain(y_val)
+        kinds = dtype if scipy.sparse.issparse(given.X) else [dtype, *SMALL]
+        X = validate_data(self, given.X, reset=False, accept_sparse=("csr", "csc"), dtype=kinds)
+        check_consistent_length(X, given.y)
+        if scipy.sparse.issparse(X):
+            X = X.tocsr()
+        weights = check_sample_weight(given.sample_weight, X, "sample_weight_val")
+        targets = self._read_targets(_plain(given.y), dtype, weights, "validation")
+        loss.check_targets(targets.engine)
+        return self._validation(X, targets, loss)
 
     def _validation(self, X: Any, targets: Targets, loss: Loss) -> Validation:
         return Validation(
@@ -398,11 +409,15 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
 
     def _as_data(self, X: Any, y: Any) -> tuple[Data, Any]:
         """Return rows as the engine sees them, and y as the score compares it."""
-        dtype = (np.float64, np.float32) if self.dtype == "auto" else np.dtype(self.dtype)
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=dtype)
-        targets = self._read_targets(_plain(y), X.dtype, None, "validation")
+        network, _ = self._run.now()
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=PREDICTED)
+        targets = self._read_targets(_plain(y), network.dtype, None, "validation")
         X = X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)
         return Data(X, targets.engine), targets.y
+
+    def _now(self) -> tuple[Network, list[float] | None]:
+        """Return what predicts at the moment of a run, and update ratios: for callbacks."""
+        return self._run.now()
 
     def trim(self) -> Any:
         """Drop what only continued training needs, for a small pickle.
@@ -416,8 +431,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
             This estimator.
         """
         check_is_fitted(self)
-        for name in TRAINING_STATE:
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("_training", None)
         return self
 
     # -- prediction -----------------------------------------------------------------
@@ -428,12 +442,13 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
             check_is_fitted(self)
         network = self._network
         if not self._is_ready(X, network.dtype):
-            X = validate_data(
-                self, X, reset=False, accept_sparse=("csr", "csc"), dtype=network.dtype
-            )
-            if scipy.sparse.issparse(X):
-                X = X.tocsr()
+            X = self._rows_to_predict(X)
         return network.predict_raw(X)
+
+    def _rows_to_predict(self, X: Any) -> Any:
+        """Return X, checked; rows are cast chunk by chunk."""
+        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=PREDICTED)
+        return X.tocsr() if scipy.sparse.issparse(X) else X
 
     def _is_ready(self, X: Any, dtype: np.dtype) -> bool:
         """Whether X passes every check as it is, made on the shortest way."""
@@ -458,34 +473,62 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     @property
     def layers_(self) -> list[LayerParameters]:
         """Parameters and statistics of each layer, read-only."""
-        network = self._fitted_network("layers_")
-        groups: list[dict[str, np.ndarray]] = []
-        for layer in network.layers:
-            if isinstance(layer, Dense):
-                groups.append({"W": layer.W, "b": layer.b})
-            elif isinstance(layer, BatchNormLayer):
-                groups[-1].update(gamma=layer.gamma, beta=layer.beta)
-                groups[-1].update(mean=layer.mean, variance=layer.variance)
-            elif isinstance(layer, PReLULayer):
-                groups[-1].update(slope=layer.slope)
-        for group in groups:
-            for name, array in group.items():
-                group[name] = array.view()
-                group[name].flags.writeable = False
-        return [LayerParameters(**group) for group in groups]
+        return layer_parameters(self._fitted_network("layers_"))
+
+    def _arrays(self, name: str, role: str) -> Arrays:
+        """Return the parameters of one role: writable views where an edit has its effect.
+
+        Read-only where prediction uses something folded from them, or training goes on
+        from other weights: assign them instead.
+        """
+        network = self._fitted_network(name)
+        places = list(network.layout.of_role(role))
+        training = vars(self).get("_training")
+        raw = None if training is None else training.arrays.get("raw.params")
+        views = [place.view(network.params) for place in places]
+        for view in views:
+            view.flags.writeable = raw is None and not network.inference.folds
+
+        def write(i: int, array: np.ndarray) -> None:
+            for vector in (network.params, raw):
+                if vector is not None:
+                    places[i].view(vector)[...] = array
+            network.refresh()
+
+        return Arrays(views, name, write)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
+    # -- copies and files -----------------------------------------------------------
+
+    def __copy__(self) -> Any:
+        """Return another estimator with the same attributes."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update({k: v for k, v in vars(self).items() if k not in (*RUNNING, "_run")})
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
-        state = {k: v for k, v in super().__getstate__().items() if k not in (*RUNNING, "_now")}
-        return {**state, "_sknnlab_version": __version__}
+        state = {k: v for k, v in super().__getstate__().items() if k not in (*RUNNING, "_run")}
+        if "_network" in state:
+            state["_network"] = state["_network"].to_state()
+        if "_training" in state:
+            training = state["_training"]
+            state["_training"] = {"arrays": training.arrays, "meta": training.meta}
+        return {**state, "_sknnlab_version": __version__, "_sknnlab_format": FORMAT}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
         version = state.pop("_sknnlab_version", __version__)
+        written = state.pop("_sknnlab_format", 1)
+        if "_network" in state and written != FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was pickled by sknnlab {version} in format {written}; "
+                f"sknnlab {__version__} reads format {FORMAT}. Load it with the version that wrote "
+                "it, or fit it again."
+            )
         if version != __version__:
             warnings.warn(
                 f"{type(self).__name__} was pickled by sknnlab {version} and is read by "
@@ -493,4 +536,8 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
                 UserWarning,
                 stacklevel=2,
             )
+        if "_network" in state:
+            state["_network"] = Network.from_state(state["_network"])
+        if "_training" in state:
+            state["_training"] = TrainingState(**state["_training"])
         super().__setstate__(state)

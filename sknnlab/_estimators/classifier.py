@@ -11,6 +11,7 @@ from sklearn.utils.metaestimators import available_if
 
 from sknnlab._component import resolve
 from sknnlab._estimators.base import NeuralNetwork, Targets
+from sknnlab._estimators.fitting import Past
 from sknnlab._estimators.targets import Labels, classification_targets
 from sknnlab._estimators.weights import ClassWeights
 from sknnlab._numerics import LOG_LINKS
@@ -34,36 +35,45 @@ def gives_probabilities(estimator: Any) -> bool:
 class NetworkClassifier(ClassifierMixin, NeuralNetwork):
     """Abstract classifier."""
 
-    def _learn_targets(self, y: Any, continued: bool, classes: Any) -> None:
-        y = classification_targets(y)
-        if not continued:
-            self._labels = Labels.of(y, classes)
-            self.classes_ = self._labels.classes
-            self.n_outputs_ = self._labels.n_outputs
-            return
+    classes_: np.ndarray
+
+    @property
+    def _labels(self) -> Labels:
+        """How the labels are coded."""
+        return Labels(self._target_kind, self.classes_)
+
+    def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
+        y, multilabel = classification_targets(y)
+        if not past.continued:
+            labels = Labels.of(y, multilabel, classes)
+            self._target_kind, self.classes_ = labels.kind, labels.classes
+            self.n_outputs_ = labels.n_outputs
+            return y
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "
                 f"{self.classes_!r}"
             )
-        if self.warm_start and self._labels.kind != "multilabel":
+        if not past.incremental and not past.interrupted and self._target_kind != "multilabel":
             present = np.unique(y)
             if set(present) != set(self.classes_):
                 raise ValueError(
                     "warm_start can only be used where `y` has the same classes as in the "
                     f"previous call to fit. Previously got {self.classes_}, `y` has {present}"
                 )
+        return y
 
     def _read_targets(self, y: Any, dtype: np.dtype, sample_weight: Any, seen: str) -> Targets:
-        y = classification_targets(y)
         labels = self._labels
+        if seen == "validation":
+            y, _ = classification_targets(y)
         codes = labels.codes(y)
         if self.class_weight is not None:
+            weights = ClassWeights(self.class_weight, labels)
             if seen != "validation":
-                earlier = getattr(self, "_class_weights", None) if seen == "partial_fit" else None
-                weights = earlier or ClassWeights(self.class_weight, labels)
-                self._class_weights = weights.count(codes, sample_weight)
-            sample_weight = self._class_weights.of(codes, sample_weight)
+                earlier = vars(self).get("_class_counts") if seen == "partial_fit" else None
+                self._class_counts = weights.counted(codes, sample_weight, earlier)
+            sample_weight = weights.of(codes, sample_weight, self._class_counts)
         strata = None if labels.kind == "multilabel" else codes
         return Targets(
             labels.decode_codes(codes), labels.encode(codes, dtype), strata, sample_weight
@@ -71,7 +81,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
 
     def _resolve_loss(self) -> Loss:
         loss = resolve(self.loss, CLASSIFIER_LOSSES, "loss", Loss)
-        if self._labels.kind != "multiclass":
+        if self._target_kind != "multiclass":
             loss = loss.columnwise()
         self._loss = loss
         return loss
@@ -151,7 +161,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
             For two classes one score, positive for ``classes_[1]``.
         """
         raw = self._raw(X)
-        return raw.ravel() if self._labels.kind == "binary" else raw
+        return raw.ravel() if self._target_kind == "binary" else raw
 
     @available_if(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -168,7 +178,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
             Columns as in `classes_`; for multilabel each label's own probability.
         """
         raw = self._raw(X)
-        if self._labels.kind != "binary":
+        if self._target_kind != "binary":
             return self._loss.inverse_link(raw)
         if len(self.classes_) == 1:
             return np.ones((len(raw), 1), raw.dtype)
@@ -191,7 +201,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         """
         raw = self._raw(X)
         log_link = LOG_LINKS[self._loss.link]
-        if self._labels.kind != "binary":
+        if self._target_kind != "binary":
             return log_link(raw)
         if len(self.classes_) == 1:
             return np.zeros((len(raw), 1), raw.dtype)

@@ -19,12 +19,12 @@ import numpy as np
 from sklearn.base import clone
 
 from sknnlab._component import check_real, nearest, resolve
-from sknnlab._engine.training import Regularization
+from sknnlab._engine.training import Rates, Regularization
 from sknnlab.activations import ACTIVATIONS, Nonlinearity
-from sknnlab.augmentation import Augmentation
+from sknnlab.augmentation import AUGMENTATIONS, Augmentation, as_augmentation
 from sknnlab.initializers import INITIALIZERS, Initializer
 from sknnlab.normalization import BatchNorm
-from sknnlab.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Momentum, Nesterov, Optimizer
+from sknnlab.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Momentum, Nesterov, Solver
 from sknnlab.schedules import SCHEDULES, Constant, InvScaling, Schedule
 
 __all__ = ["Configuration", "check_numbers", "configure"]
@@ -39,26 +39,66 @@ OFF: dict[str, Any] = {
     "solver": None,
     "fit_intercept": True,
     "power_t": 0.5,
+    "shuffle": True,
 }
+LAYER_RATES = ("equal", "fan_in")
+FAN_IN_RATE = 0.04  # what "auto" means under layer_rates="fan_in" (Holzmüller et al. 2024)
+
+
+@dataclass
+class StoppingRules:
+    """When training may end: see the parameters of the same names."""
+
+    tol: float
+    n_iter_no_change: float
+    early_stopping: bool
+
+
+@dataclass
+class Architecture:
+    """The layers of a network, as the parameters describe them.
+
+    Attributes
+    ----------
+    hidden_layer_sizes : list of int
+    activations : list of Nonlinearity
+        One for each hidden layer.
+    dropouts : list of float
+        One for each hidden layer.
+    batchnorm : BatchNorm or None
+    fit_intercept, learn_input_scale : bool
+    initializers : list of Initializer
+        One for each affine map.
+    initial_activations : list of Nonlinearity
+        The one whose gain each W is drawn with.
+    """
+
+    hidden_layer_sizes: list[int]
+    activations: list[Nonlinearity]
+    dropouts: list[float]
+    batchnorm: BatchNorm | None
+    fit_intercept: bool
+    learn_input_scale: bool
+    initializers: list[Initializer]
+    initial_activations: list[Nonlinearity]
 
 
 @dataclass
 class Configuration:
     """What one call of ``fit`` trains with; every part is a fresh copy."""
 
-    hidden_layer_sizes: list[int]
-    activations: list[Nonlinearity]
-    initial_activations: list[Nonlinearity]
-    dropouts: list[float]
-    batchnorm: BatchNorm | None
-    initializer: Initializer
-    optimizer: Optimizer
-    schedule: Schedule
-    rate: float
+    architecture: Architecture
+    solver: Solver
+    rates: Rates
     augmentations: list[Any]
     regularization: Regularization
     average_decay: float | None
     averages: bool
+    stopping: StoppingRules
+    batch_size: Any
+    max_iter: int
+    shuffle: bool
+    verbose: int
 
 
 def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
@@ -71,33 +111,63 @@ def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
         Whether the penalty is divided by the batch's sum of weights.
     """
     check_numbers(estimator)
-    sizes = _hidden_layer_sizes(_get(estimator, "hidden_layer_sizes"))
-    hidden, initial = _activations(_get(estimator, "activation"), len(sizes))
-    optimizer = _optimizer(estimator)
-    l1_ratio = float(estimator.l1_ratio)
+    solver = _solver(estimator)
+    average = estimator.average
     configuration = Configuration(
-        hidden_layer_sizes=sizes,
-        activations=hidden,
-        initial_activations=initial,
-        dropouts=_dropouts(_get(estimator, "dropout"), len(sizes)),
-        batchnorm=_batchnorm(_get(estimator, "batchnorm")),
-        initializer=resolve(estimator.initializer, INITIALIZERS, "initializer", Initializer),
-        optimizer=optimizer,
-        schedule=_schedule(estimator),
-        rate=_rate(estimator, optimizer),
+        architecture=_architecture(estimator),
+        solver=solver,
+        rates=_rates(estimator, solver),
         augmentations=_augmentations(estimator.augmentation),
-        regularization=Regularization(
-            l2=float(estimator.alpha) * (1 - l1_ratio),
-            l1=float(estimator.alpha) * l1_ratio,
-            per_batch=per_batch_penalty,
-            max_norm=None if estimator.max_norm is None else float(estimator.max_norm),
-            clip_norm=None if estimator.clip_norm is None else float(estimator.clip_norm),
+        regularization=_regularization(estimator, per_batch_penalty),
+        average_decay=None if isinstance(average, (bool, np.bool_)) else float(average),
+        averages=not isinstance(average, (bool, np.bool_)) or bool(average),
+        stopping=StoppingRules(
+            estimator.tol, estimator.n_iter_no_change, bool(estimator.early_stopping)
         ),
-        average_decay=None if isinstance(estimator.average, bool) else float(estimator.average),
-        averages=estimator.average is not False,
+        batch_size=estimator.batch_size,
+        max_iter=estimator.max_iter,
+        shuffle=bool(_get(estimator, "shuffle")),
+        verbose=int(estimator.verbose),
     )
     _check_full_batch(estimator, configuration)
     return configuration
+
+
+def _architecture(estimator: Any) -> Architecture:
+    sizes = _hidden_layer_sizes(_get(estimator, "hidden_layer_sizes"))
+    hidden, initial = _activations(_get(estimator, "activation"), len(sizes))
+    return Architecture(
+        hidden_layer_sizes=sizes,
+        activations=hidden,
+        dropouts=_dropouts(_get(estimator, "dropout"), len(sizes)),
+        batchnorm=_batchnorm(_get(estimator, "batchnorm")),
+        fit_intercept=bool(_get(estimator, "fit_intercept")),
+        learn_input_scale=bool(estimator.learn_input_scale),
+        initializers=_initializers(estimator.initializer, len(sizes) + 1),
+        initial_activations=initial,
+    )
+
+
+def _regularization(estimator: Any, per_batch: bool) -> Regularization:
+    l1_ratio = float(estimator.l1_ratio)
+    return Regularization(
+        l2=float(estimator.alpha) * (1 - l1_ratio),
+        l1=float(estimator.alpha) * l1_ratio,
+        per_batch=per_batch,
+        max_norm=None if estimator.max_norm is None else float(estimator.max_norm),
+        clip_norm=None if estimator.clip_norm is None else float(estimator.clip_norm),
+    )
+
+
+def _initializers(given: Any, n_affine: int) -> list[Initializer]:
+    """Return an initializer for each affine map, the output's included."""
+    listed = list(given) if isinstance(given, (list, tuple)) else [given] * n_affine
+    if len(listed) != n_affine:
+        raise ValueError(
+            f"initializer must be one for all layers or one for each of the {n_affine} layers, "
+            f"the output included, got {len(listed)}: {given!r}."
+        )
+    return [resolve(one, INITIALIZERS, "initializer", Initializer) for one in listed]
 
 
 def _get(estimator: Any, name: str) -> Any:
@@ -171,11 +241,11 @@ def _batchnorm(given: Any) -> BatchNorm | None:
     raise TypeError(f"batchnorm must be True, False or a BatchNorm, got {given!r}.")
 
 
-def _optimizer(estimator: Any) -> Optimizer:
+def _solver(estimator: Any) -> Solver:
     """Return the optimizer: the part given, or the one that scikit-learn's `solver` names."""
     if estimator.optimizer is not None or not hasattr(estimator, "solver"):
         _warn_of_flat_parameters(estimator)
-        return resolve(estimator.optimizer, OPTIMIZERS, "optimizer", Optimizer)
+        return resolve(estimator.optimizer, OPTIMIZERS, "optimizer", Solver)
     solver = estimator.solver
     if solver not in SOLVERS:
         hint = nearest(solver, list(SOLVERS)) if isinstance(solver, str) else ""
@@ -222,41 +292,48 @@ def _schedule(estimator: Any) -> Schedule:
     return schedule
 
 
-def _rate(estimator: Any, optimizer: Optimizer) -> float:
-    """Return the learning rate that the schedule's factor multiplies."""
-    given = estimator.learning_rate_init
-    if isinstance(given, str):
-        return 0.001 if estimator.optimizer is None else optimizer.default_rate
-    return float(given)
+def _rates(estimator: Any, solver: Solver) -> Rates:
+    """Return the learning rate: its start, over the run, and from layer to layer."""
+    given, layers = estimator.learning_rate_init, estimator.layer_rates
+    if not isinstance(given, str):
+        start = float(given)
+    elif layers == "fan_in":
+        start = FAN_IN_RATE
+    else:
+        start = 0.001 if estimator.optimizer is None else solver.default_rate
+    return Rates(_schedule(estimator), start, layers)
 
 
 def _augmentations(given: Any) -> list[Any]:
     listed = list(given) if isinstance(given, (list, tuple)) else [given]
     parts = []
     for one in [] if given is None else listed:
+        if isinstance(one, str):
+            one = resolve(one, AUGMENTATIONS, "augmentation", Augmentation)
         if not callable(getattr(one, "augment", None)) or inspect.isclass(one):
             raise TypeError(
-                "augmentation must be None, an object with augment(X, y, rng), or a list of "
-                f"such, got {one!r}."
+                f"augmentation must be None, one of {sorted(AUGMENTATIONS)}, an object with "
+                f"augment(X, y, rng), or a list of such, got {one!r}."
             )
         part = clone(one, safe=False)
         if isinstance(part, Augmentation):
             part.check_parameters()
-        parts.append(part)
+        parts.append(as_augmentation(part))
     return parts
 
 
 def _check_full_batch(estimator: Any, configuration: Configuration) -> None:
     """Raise for what a full-batch optimizer cannot do."""
-    if not isinstance(configuration.optimizer, LBFGS):
+    if not configuration.solver.full_batch:
         return
     on = {
         "l1_ratio": configuration.regularization.l1 > 0,
-        "dropout": any(configuration.dropouts),
+        "dropout": any(configuration.architecture.dropouts),
         "augmentation": bool(configuration.augmentations),
         "max_norm": configuration.regularization.max_norm is not None,
         "clip_norm": configuration.regularization.clip_norm is not None,
         "average": configuration.averages,
+        "layer_rates": configuration.rates.layers != "equal",
     }
     for name, used in on.items():
         if used:
@@ -315,7 +392,7 @@ def _verbose(estimator: Any, name: str) -> None:
 
 
 def _average(estimator: Any, name: str) -> None:
-    if not isinstance(estimator.average, bool):
+    if not isinstance(estimator.average, (bool, np.bool_)):
         check_real(estimator, name, 0, 1, low_open=True, high_open=True)
 
 
@@ -364,6 +441,8 @@ CHECKS: dict[str, Check] = {
     "average": _average,
     "class_weight": _class_weight,
     "scoring": _scoring,
+    "layer_rates": _one_of(*LAYER_RATES),
+    "learn_input_scale": _boolean,
     "dtype": _one_of("auto", "float32", "float64"),
 }
 

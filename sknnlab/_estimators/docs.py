@@ -96,8 +96,9 @@ max_fun : int, default=15000
 loss : str or Loss, default="{default}"
     Loss to minimize: see `sknnlab.losses`.""",
     "initializer": """
-initializer : str or Initializer, default="{default}"
-    How W and b start: see `sknnlab.initializers`. "auto" is scikit-learn's rule.""",
+initializer : str, Initializer or list of them, default="{default}"
+    How W and b start: see `sknnlab.initializers`; one for all layers, or one for each, the
+    output included. "auto" is scikit-learn's rule.""",
     "optimizer": """
 optimizer : str, Optimizer or None, default={default!r}
     The optimizer: see `sknnlab.optimizers`; parameters of a part given by name or as an
@@ -126,6 +127,17 @@ average : bool or float, default=False
     Average the weights over the steps: True is polynomial-decay averaging, a number in
     (0, 1) the decay of an exponential one. Validation and prediction use the average,
     training goes on from the raw weights.""",
+    "layer_rates": """
+layer_rates : {"equal", "fan_in"}, default="equal"
+    How the learning rate differs from layer to layer: with "fan_in" that of each W is divided
+    by the root of its fan-in and that of each b multiplied by 0.1 (under Adam, the neural
+    tangent parametrization; Holzmüller et al. 2024), and ``learning_rate_init="auto"`` is
+    0.04. Not with L-BFGS.""",
+    "learn_input_scale": """
+learn_input_scale : bool, default=False
+    Whether to learn a factor for each feature, from 1, at six times the learning rate and
+    without penalty. It folds into the first weights in prediction; ``layers_[0].scale`` shows
+    it.""",
     "scoring": """
 scoring : None, "loss", str or callable, default=None
     What early stopping watches: the estimator's own score, the validation loss (negated), or
@@ -161,7 +173,7 @@ intercept_ : ndarray of shape (1,) or (n_classes,)
     Intercepts.""",
     "layers_": """
 layers_ : list of LayerParameters
-    Read-only W, b, gamma, beta, mean, variance and slope of each layer.""",
+    Read-only W, b, gamma, beta, mean, variance, slope and scale of each layer.""",
     "history_": """
 history_ : dict of str to list
     Columns of equal length, one entry per epoch: epoch, objective, loss, validation_loss,

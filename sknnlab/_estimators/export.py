@@ -10,7 +10,7 @@ from sklearn import neural_network
 from sklearn.base import is_classifier
 from sklearn.exceptions import ConvergenceWarning
 
-from sknnlab._engine.layers import Activate
+from sknnlab._engine.layers import Activate, Dense, Dropout
 from sknnlab.activations import Activation, Identity, Logistic, ReLU, Tanh
 from sknnlab.losses import (
     BinaryLogLoss,
@@ -70,8 +70,8 @@ def to_sklearn(estimator: Any) -> Any:
     the weights, batch normalization folded in, take their place.
     """
     network = estimator._fitted_network("to_sklearn")
-    stages = network.stages()
-    sizes = [stage.W.shape[1] for stage in stages[:-1]]
+    affine, between = _affine_and_between(estimator, network)
+    sizes = [dense.fan_out for dense in affine[:-1]]
     parameters = {name: getattr(estimator, name) for name in SHARED}
     kind: Any = neural_network.MLPRegressor
     if is_classifier(estimator):
@@ -79,14 +79,12 @@ def to_sklearn(estimator: Any) -> Any:
         _refuse(estimator, "loss", not isinstance(estimator._loss, CLASSIFIER_KINDS))
     else:
         parameters["loss"] = _regressor_loss(estimator)
-    model = kind(
-        hidden_layer_sizes=sizes, activation=_activation(estimator, stages[:-1]), **parameters
-    )
+    model = kind(hidden_layer_sizes=sizes, activation=_activation(estimator, between), **parameters)
     if is_classifier(estimator):
         _refuse(estimator, "a single class in y", len(estimator.classes_) == 1)
     _set_up(model, estimator, network)
-    model.coefs_ = [stage.W.copy() for stage in stages]
-    model.intercepts_ = [stage.b.copy() for stage in stages]
+    model.coefs_ = [dense.W.copy() for dense in affine]
+    model.intercepts_ = [dense.b.copy() for dense in affine]
     for name in FITTED:
         if hasattr(estimator, name):
             setattr(model, name, getattr(estimator, name))
@@ -112,12 +110,18 @@ def _regressor_loss(estimator: Any) -> str:
     raise AssertionError
 
 
-def _activation(estimator: Any, hidden: Any) -> str:
+def _affine_and_between(estimator: Any, network: Any) -> tuple[list[Dense], list[Any]]:
+    """Return the affine maps of prediction, and what stands between them."""
+    layers = [layer for layer in network.inference.layers if not isinstance(layer, Dropout)]
+    affine, between = layers[::2], layers[1::2]
+    known = all(isinstance(one, Dense) for one in affine)
+    _refuse(estimator, "its kinds of layer", not known or len(affine) != len(between) + 1)
+    return affine, between
+
+
+def _activation(estimator: Any, between: list[Any]) -> str:
     """Return the one activation of all hidden layers."""
-    kinds = {
-        type(stage.activation.activation) if isinstance(stage.activation, Activate) else None
-        for stage in hidden
-    }
+    kinds = {type(one.activation) if isinstance(one, Activate) else None for one in between}
     _refuse(estimator, "activation", len(kinds) > 1 or not kinds <= set(ACTIVATION_NAMES))
     return ACTIVATION_NAMES[kinds.pop()] if kinds else "identity"
 
@@ -126,13 +130,14 @@ def _set_up(model: Any, estimator: Any, network: Any) -> None:
     """Let scikit-learn set its label coding and shapes on made-up rows."""
     if is_classifier(estimator):
         n_classes = len(estimator.classes_)
-        multilabel = estimator._labels.kind == "multilabel"
+        multilabel = estimator._target_kind == "multilabel"
         y = np.tile([[0], [1]], (1, n_classes)) if multilabel else estimator.classes_
     else:
         y = np.ones((2, estimator.n_outputs_) if estimator.n_outputs_ > 1 else 2)
     X = np.zeros((len(y), estimator.n_features_in_), network.dtype)
     final = model.get_params()
     model.set_params(max_iter=1, early_stopping=False, verbose=False, batch_size="auto")
+    model.set_params(random_state=0)  # or the user's stream would move
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         model.fit(X, y)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
+import dataclasses
 import math
 import time
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,17 +14,19 @@ from sklearn.exceptions import ConvergenceWarning
 
 from sknnlab._engine.averaging import Average
 from sknnlab._engine.batches import Data
-from sknnlab._engine.lbfgs import minimize
-from sknnlab._engine.network import Network
+from sknnlab._engine.lbfgs import Limits, minimize
+from sknnlab._engine.network import Network, Snapshot
+from sknnlab._engine.state import Streams, TrainingState
+from sknnlab._engine.statistics import set_population_statistics
 from sknnlab._engine.threads import blas_threads
-from sknnlab._engine.training import Diverged, Epoch, Training
+from sknnlab._engine.training import Batches, Diverged, Epoch, Training, quiet
 from sknnlab._estimators.callbacks import Tasks
 from sknnlab._estimators.configuration import Configuration
 from sknnlab._estimators.stopping import Stopping
 from sknnlab._estimators.validation import Validation
 from sknnlab.losses import Loss
 
-__all__ = ["NOT_FINITE", "Resumption", "Run", "rows_per_step"]
+__all__ = ["NOT_FINITE", "Job", "Outcome", "Past", "Run", "rows_per_step"]
 
 COLUMNS = (
     "epoch",
@@ -51,44 +53,11 @@ def rows_per_step(batch_size: Any, n_samples: int) -> int:
 
 
 @dataclass
-class Resumption:
-    """What a run needs to go on, to the same bits, from where a checkpoint was written.
+class Job:
+    """What a run trains, and on what.
 
     Attributes
     ----------
-    network, averaged : Network
-        As trained, and what averaging has made of it (or None).
-    optimizer, average, stopping : parts with their state
-    order : ndarray of int
-        The rows in the last epoch's order.
-    split : (ndarray, ndarray) or None
-        Training and held-out rows.
-    best : snapshot or None
-    scores : list of float
-    n_done : int
-        Epochs.
-    """
-
-    network: Network
-    averaged: Network | None
-    optimizer: Any
-    average: Average | None
-    stopping: Stopping
-    order: np.ndarray
-    split: tuple[np.ndarray, np.ndarray] | None
-    best: Any
-    scores: list[float]
-    n_done: int
-
-
-class Run:
-    """Trains a network for an estimator and sets what the estimator has learned.
-
-    Parameters
-    ----------
-    estimator : NeuralNetwork
-        Its attributes are set; everything mutable it held before is replaced, not changed.
-    configuration : Configuration
     network : Network
         Trained in place.
     loss : Loss
@@ -96,85 +65,155 @@ class Run:
     rows : ndarray of int
         The rows of `data` to train on.
     validation : Validation or None
-    incremental : bool
-        Whether this is one epoch of ``partial_fit``.
-    continued : bool
-        Whether training goes on from an earlier call.
-    resumption : Resumption or None
-        Where an interrupted run was.
+    streams : Streams
+    """
+
+    network: Network
+    loss: Loss
+    data: Data
+    rows: np.ndarray
+    validation: Validation | None
+    streams: Streams
+
+
+@dataclass
+class Past:
+    """What earlier calls have left, as far as this one goes on from it.
 
     Attributes
     ----------
+    incremental : bool
+        Whether this call is one epoch of ``partial_fit``.
+    continued : bool
+        Whether it goes on from an earlier call at all.
+    state : TrainingState or None
+    predicting : Network or None
+        What predicts now; with averaging not what was trained last.
+    history : dict of list
+    scores : list of float
+        Validation scores under early stopping.
+    n_epochs, n_samples : int
+        Epochs, and rows, trained on so far.
+    """
+
+    incremental: bool = False
+    continued: bool = False
+    state: TrainingState | None = None
+    predicting: Network | None = None
+    history: dict[str, list[float]] = field(default_factory=dict)
+    scores: list[float] = field(default_factory=list)
+    n_epochs: int = 0
+    n_samples: int = 0
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether an earlier call was cut off in the middle."""
+        meta = {} if self.state is None else self.state.meta
+        return "n_done" in meta or meta.get("moved_on", False)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this call resumes one that was cut off."""
+        return not self.incremental and self.state is not None and "n_done" in self.state.meta
+
+
+@dataclass
+class Outcome:
+    """What a run has come to: the attributes of a fitted estimator.
+
+    Attributes
+    ----------
+    attributes : dict
+    interrupted : bool
+        Whether the user stopped it.
+    """
+
+    attributes: dict[str, Any]
+    interrupted: bool = False
+
+
+class Run:
+    """Trains a network and returns what it has come to.
+
+    Parameters
+    ----------
+    configuration : Configuration
+    job : Job
+    past : Past, optional
+
+    Attributes
+    ----------
+    network, loss, data, rows, validation
+        The job's.
+    history : dict of list
+        A row for each epoch so far.
     tasks : Tasks or None
         Who is told of every epoch.
     watching : int
         Every so many epochs `update_ratios` gets ||step|| / ||W|| by layer; 0 is never.
+    resumable : bool
+        Whether the states that callbacks get hold all that a checkpoint needs.
+    identity : dict or None
+        What tells this run from another, for checkpoints.
     """
 
-    def __init__(
-        self,
-        estimator: Any,
-        configuration: Configuration,
-        network: Network,
-        loss: Loss,
-        data: Data,
-        rows: np.ndarray,
-        validation: Validation | None,
-        incremental: bool,
-        continued: bool,
-        resumption: Resumption | None = None,
-    ):
-        self.estimator, self.configuration = estimator, configuration
-        self.network, self.loss = network, loss
-        self.data, self.rows, self.validation = data, rows, validation
-        self.incremental, self.continued = incremental, continued
-        self.by_score = estimator.early_stopping and validation is not None
-        self.resumption = copy.deepcopy(resumption)
-        self.best: Any = None
+    def __init__(self, configuration: Configuration, job: Job, past: Past | None = None):
+        self.configuration = configuration
+        self.past = Past() if past is None else past
+        self.network, self.loss, self.data, self.rows = job.network, job.loss, job.data, job.rows
+        self.validation, self.streams = job.validation, job.streams
+        self.by_score = configuration.stopping.early_stopping and job.validation is not None
+        self.resumable = False
+        self.identity: dict[str, Any] | None = None
+        self.best: Snapshot | None = None
         self.tasks: Tasks | None = None
-        self._loop: Training | None = None
-        self._stopped = False
-        self._n_done = 0
         self.watching = 0
         self.update_ratios: list[list[float] | None] = []
         self.started = time.perf_counter()
-        self._start_history()
+        self.n_epochs, self.n_samples = self.past.n_epochs, self.past.n_samples
+        self._loop: Training | None = None
+        self._n_done = 0
+        self._finished = self._told_to_stop = False
+        self.history: dict[str, list[float]] = {
+            name: list(self.past.history.get(name, ())) for name in COLUMNS
+        }
+        self.scores = list(self.past.scores) if self.by_score else []
         self._start_stopping()
-        if self.resumption is not None:
-            self._resume(self.resumption)
+        if self.past.interrupted:
+            self._resume()
 
     # -- what accumulates -----------------------------------------------------------
 
-    def _start_history(self) -> None:
-        """Begin the columns, or go on with a copy of the earlier ones."""
-        earlier = self.estimator.history_ if self.continued else {}
-        self.history: dict[str, list[float]] = {
-            name: list(earlier.get(name, ())) for name in COLUMNS
-        }
-        self.scores: list[float] = []
-        if self.continued and self.by_score:
-            self.scores = list(self.estimator.validation_scores_ or ())
-
     def _start_stopping(self) -> None:
         """Every fit counts anew; ``partial_fit`` goes on counting."""
-        estimator = self.estimator
-        self.stopping = Stopping(estimator.tol, estimator.n_iter_no_change)
-        earlier = getattr(estimator, "_stopping", None)
-        if self.incremental and self.continued and earlier is not None:
-            self.stopping.best_loss = earlier.best_loss
-            self.stopping.count = earlier.count
-            self.stopping.n_plateaus = earlier.n_plateaus
+        rules = self.configuration.stopping
+        self.stopping = Stopping(rules.tol, rules.n_iter_no_change)
+        state = self.past.state
+        if self.past.incremental and state is not None:
+            kept = state.meta["stopping"]
+            for name in ("best_loss", "count", "n_plateaus"):
+                setattr(self.stopping, name, kept[name])
 
-    def _resume(self, resumption: Resumption) -> None:
+    def _resume(self) -> None:
         """Take up what an interrupted run had come to."""
-        self.best, self.scores = resumption.best, resumption.scores
-        self.stopping, self._n_done = resumption.stopping, resumption.n_done
+        state = self._earlier()
+        for name, value in state.meta["stopping"].items():
+            setattr(self.stopping, name, value)
+        self.best = state.snapshot("best", self.network)
+        self._n_done, self._finished = state.meta["n_done"], state.meta["finished"]
+        self.scores = list(state.meta["scores"])
         self.started -= self.history["seconds"][-1]
 
+    def _earlier(self) -> TrainingState:
+        assert self.past.state is not None
+        return self.past.state
+
     @property
-    def n_epochs(self) -> int:
+    def n_epochs_left(self) -> int:
         """Epochs still to come, at most."""
-        return 1 if self.incremental else max(self.estimator.max_iter - self._n_done, 0)
+        if self.past.incremental:
+            return 1
+        return 0 if self._finished else max(self.configuration.max_iter - self._n_done, 0)
 
     def _record(self, epoch: Epoch, measured: tuple[float, float]) -> None:
         """Add a row to the history."""
@@ -189,180 +228,182 @@ class Run:
         for name, value in zip(COLUMNS, row, strict=True):
             self.history[name].append(value)
 
-    # -- stochastic -----------------------------------------------------------------
+    # -- running --------------------------------------------------------------------
 
-    def run(self) -> None:
-        """Train in the way that the optimizer asks for, then keep the result."""
-        watchers = [] if self.tasks is None else self.tasks.callbacks
-        for one in watchers:
-            period = int(getattr(one, "watches_updates", 0))
-            self.watching = math.gcd(self.watching, period)
-        if watchers:
-            self.estimator.history_ = self.history
-            self.estimator._now = self._now
-        if self.configuration.optimizer.full_batch:
-            self.minimize()
-        else:
-            self.train()
-        if self.tasks is not None:
-            self.estimator.__dict__.pop("_now", None)
-            self.tasks.finish(dict)
-
-    def train(self) -> None:
-        """Train by mini-batches until a reason to stop, then keep the result.
+    def run(self) -> Outcome:
+        """Train in the way that the optimizer asks for.
 
         Raises
         ------
         ValueError
             Divergence with nothing worth keeping.
-        KeyboardInterrupt
-            After the estimator has been left usable.
         """
-        estimator = self.estimator
+        watchers = [] if self.tasks is None else self.tasks.callbacks
+        for one in watchers:
+            self.watching = math.gcd(self.watching, int(getattr(one, "watches_updates", 0)))
+        self.resumable = any(getattr(one, "resumes", False) for one in watchers)
+        full_batch = self.configuration.solver.full_batch
+        outcome = self.minimize() if full_batch else self.train()
+        network = outcome.attributes["_network"]
+        if not np.isfinite(network.params).all():
+            raise ValueError(NOT_FINITE)
+        return outcome
+
+    def now(self) -> tuple[Network, list[float] | None]:
+        """Return the network that predicts at the moment, to be read only, and update ratios."""
+        network = self.network if self._loop is None else self._loop.evaluation_network()
+        return network, self.update_ratios[-1] if self.update_ratios else None
+
+    # -- stochastic -----------------------------------------------------------------
+
+    def train(self) -> Outcome:
+        """Train by mini-batches until a reason to stop."""
         training = self._loop = self.training()
         training.watching = self.watching
         interrupted = False
-        with blas_threads(self.network.largest_product(self._batch_size())):
-            if self.by_score and self.continued and self.resumption is None:
+        with blas_threads(self.network.largest_product(training.batches.size)):
+            if self.by_score and self.past.continued and not self.past.interrupted:
                 self._rank(training, self._measure(training)[1])
             try:
-                n_epochs = self._run_epochs(training)
+                self._run_epochs(training)
             except KeyboardInterrupt:
-                interrupted, n_epochs = True, self._n_done
+                interrupted = True
             final = training.evaluation_network()
         if self.best is not None:
             final.restore(self.best)
-        self._keep(training, final)
-        estimator.n_iter_ = n_epochs
-        if interrupted:
-            warnings.warn("Training interrupted by user.", UserWarning, stacklevel=2)
-            raise KeyboardInterrupt
-
-    def _batch_size(self) -> int:
-        """Return the rows per step."""
-        return rows_per_step(self.estimator.batch_size, len(self.rows))
+        return Outcome(self._attributes(final, self.state(training)), interrupted)
 
     def training(self) -> Training:
         """Return the training loop, bound to the network and the rows."""
-        estimator, configuration = self.estimator, self.configuration
-        optimizer = configuration.optimizer
-        average = Average(configuration.average_decay) if configuration.averages else None
-        averaged = self.network.copy() if average else None
+        configuration, optimizer = self.configuration, self.configuration.solver
         order = self.rows
-        if self.resumption is not None:
-            optimizer.adopt(self.resumption.optimizer)
-            average, averaged = self.resumption.average, self.resumption.averaged
-            order = self.resumption.order
-        elif self.continued:
-            optimizer.adopt(getattr(estimator, "_optimizer", None))
-            earlier = getattr(estimator, "_average", None)
-            if average and earlier is not None:
-                average.n_steps = earlier.n_steps
-                averaged = estimator._network.copy()
-        needs_rng = bool(configuration.augmentations) or self.network.has_dropout
-        if needs_rng and estimator._rng is None:
-            seed = estimator._random_state.randint(np.iinfo(np.int32).max)
-            estimator._rng = np.random.Generator(np.random.SFC64(seed))
+        average = self._average()
+        if self.past.state is not None:
+            self.past.state.give_optimizer(optimizer, self.network.dtype)
+        if self.past.interrupted:
+            order = self._earlier().arrays["order"]
+        needs_rng = bool(configuration.augmentations) or self.network.draws
+        batches = Batches(
+            self.data,
+            order,
+            rows_per_step(configuration.batch_size, len(order)),
+            self.streams.random_state if configuration.shuffle else None,
+            self.streams.generator() if needs_rng else None,
+            configuration.augmentations,
+        )
         return Training(
             self.network,
             self.loss,
-            optimizer,
-            configuration.schedule,
-            configuration.rate,
-            self.data,
-            order,
-            self._batch_size(),
             configuration.regularization,
-            estimator._random_state if getattr(estimator, "shuffle", True) else None,
-            estimator._rng,
-            configuration.augmentations,
+            optimizer,
+            configuration.rates,
+            batches,
             average,
-            averaged,
         )
 
-    def _run_epochs(self, training: Training) -> int:
-        """Run epochs until one is the last; return how many there were."""
-        estimator = self.estimator
-        first = estimator._n_epochs if self.incremental and self.continued else self._n_done
-        before, n_epochs = self._n_done, self.n_epochs
+    def _average(self) -> Average | None:
+        """Return the average to go on with, or a new one; None without averaging."""
+        configuration, past = self.configuration, self.past
+        if not configuration.averages:
+            return None
+        n_steps, network = 0, self.network.copy()
+        if past.continued and past.state is not None and past.state.meta.get("average"):
+            n_steps = past.state.meta["average"]
+            kept = past.state.snapshot("averaged", network)
+            if kept is None and past.predicting is not None:
+                kept = past.predicting.snapshot()
+            if kept is not None:
+                network.restore(kept)
+        return Average(configuration.average_decay, network, n_steps)
+
+    def _run_epochs(self, training: Training) -> None:
+        """Run epochs until one is the last."""
+        configuration = self.configuration
+        first = self.past.n_epochs if self.past.incremental else self._n_done
+        n_epochs = self.n_epochs_left
         training.n_plateaus = self.stopping.n_plateaus
-        epochs = training.epochs(n_epochs, first, estimator.max_iter, estimator.t_)
+        epochs = training.epochs(n_epochs, first, configuration.max_iter, self.n_samples)
+        last = self._n_done + n_epochs
         try:
             self._begin()
             for epoch in epochs:
+                finished = self._after(training, epoch)
                 self._n_done += 1
-                estimator.t_ += len(self.rows)
-                estimator._n_epochs = first + self._n_done - before
-                stop = self._after(training, epoch)
-                stop = self._end(lambda: self._state(training)) or stop
-                self._print(epoch, stop or self._n_done == before + n_epochs)
+                self.n_samples += len(self.rows)
+                first += 1
+                self.n_epochs, self._finished = first, finished
+                stop = self._end(lambda: self._so_far(training)) or self._finished
+                self._print(epoch, stop or self._n_done == last)
                 if stop:
-                    return self._n_done
+                    return
                 self._begin()
         except Diverged as divergence:
             self._survive(divergence)
-            return self._n_done
-        if not self.incremental and not self.configuration.schedule.finite:
+            return
+        if n_epochs and not self.past.incremental and not configuration.rates.schedule.finite:
             warnings.warn(
-                f"Stochastic Optimizer: Maximum iterations ({estimator.max_iter}) "
+                f"Stochastic Optimizer: Maximum iterations ({configuration.max_iter}) "
                 "reached and the optimization hasn't converged yet.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        return self._n_done
 
     def _begin(self) -> None:
         if self.tasks is not None:
             self.tasks.begin()
 
-    def _end(self, state: Any) -> bool:
+    def _end(self, attributes: Any) -> bool:
         """Tell the callbacks that an epoch has ended; return whether they want to stop."""
-        self._stopped = self.tasks is not None and self.tasks.end(state)
-        return self._stopped
+        self._told_to_stop = self.tasks is not None and self.tasks.end(attributes)
+        return self._told_to_stop
 
-    def _state(self, training: Training) -> dict[str, Any]:
+    # -- what a run leaves ----------------------------------------------------------
+
+    def state(self, training: Training | None = None, resumable: bool = False) -> TrainingState:
+        """Return what training needs to go on from here.
+
+        With `resumable`, in the middle of this run; else in another call, which begins
+        from what predicts, or from the raw weights under averaging.
+        """
+        state = TrainingState()
+        state.meta["stopping"] = dataclasses.asdict(self.stopping)
+        state.put_streams(self.streams)
+        state.meta["moved_on"] = self.past.incremental and self.past.cut_off
+        if training is None:
+            return state
+        state.put_optimizer(training.optimizer)
+        if training.average is not None:
+            state.meta["average"] = training.average.n_steps
+            state.arrays["raw.params"] = training.network.params.copy()
+        if resumable:
+            self._put_rest(state, training)
+        return state
+
+    def _put_rest(self, state: TrainingState, training: Training) -> None:
+        """Add what only the same run reads."""
+        state.put_snapshot("raw", training.network.snapshot())
+        if training.average is not None:
+            state.put_snapshot("averaged", training.average.network.snapshot())
+        state.put_snapshot("best", self.best)
+        state.arrays["order"] = training.batches.order
+        if self.validation is not None and self.validation.rows is not None:
+            state.arrays |= {"rows": self.rows, "held_out": self.validation.rows}
+        state.meta |= {
+            "n_done": self._n_done,
+            "finished": self._finished,
+            "scores": list(self.scores),
+            "identity": self.identity,
+        }
+
+    def _so_far(self, training: Training) -> dict[str, Any]:
         """Return what makes a copy of the estimator one whose training ended here."""
-        estimator = self.estimator
         network = training.evaluation_network().copy()
         if self.best is not None:
             network.restore(self.best)
-        state = {
-            **self._outcome(),
-            "_network": network,
-            "_optimizer": copy.deepcopy(training.optimizer),
-            "_average": copy.deepcopy(training.average),
-            "_raw_params": None if training.averaged is None else training.network.params.copy(),
-            "_stopping": copy.deepcopy(self.stopping),
-            "_random_state": copy.deepcopy(estimator._random_state),
-            "_rng": copy.deepcopy(estimator._rng),
-        }
-        if any(getattr(one, "resumes", False) for one in self.tasks.callbacks):  # type: ignore[union-attr]
-            state["_resumption"] = self._resumption(training)
-        return state
+        return self._attributes(network, self.state(training, self.resumable))
 
-    def _now(self) -> tuple[Network, list[float] | None]:
-        """Return the network that predicts at the moment, to be read only, and update ratios."""
-        network = self.network if self._loop is None else self._loop.evaluation_network()
-        return network, self.update_ratios[-1] if self.update_ratios else None
-
-    def _resumption(self, training: Training) -> Resumption:
-        held = None if self.validation is None else self.validation.rows
-        resumption = Resumption(
-            training.network,
-            training.averaged,
-            training.optimizer,
-            training.average,
-            self.stopping,
-            training.order,
-            None if held is None else (self.rows, held),
-            self.best,
-            self.scores,
-            self._n_done,
-        )
-        return copy.deepcopy(resumption)
-
-    def _outcome(self) -> dict[str, Any]:
-        """Return the fitted attributes that tell how training went."""
+    def _attributes(self, network: Network, state: TrainingState) -> dict[str, Any]:
+        """Return the fitted attributes."""
         objective = self.history["objective"]
         finite = [value for value in objective if math.isfinite(value)]
         by_score, stopping = self.by_score, self.stopping
@@ -375,7 +416,13 @@ class Run:
             "validation_scores_": list(self.scores) if by_score else None,
             "best_validation_score_": stopping.best_score if by_score else None,
             "out_activation_": self.loss.link,
+            "t_": self.n_samples,
+            "_network": network,
+            "_training": state,
+            "_n_epochs": self.n_epochs,
         }
+
+    # -- after an epoch -------------------------------------------------------------
 
     def _measure(self, training: Training) -> tuple[float, float]:
         """Return validation loss and score, NaN without validation rows."""
@@ -396,7 +443,7 @@ class Run:
             stopping.see_loss(epoch.objective)
         if not stopping.on_plateau:
             return False
-        schedule = self.configuration.schedule
+        schedule = self.configuration.rates.schedule
         if schedule.finite and not self.by_score:
             return False
         if schedule.survives_plateau(training.rate, stopping.n_plateaus):
@@ -404,15 +451,15 @@ class Run:
             stopping.count = 0
             training.n_plateaus = stopping.n_plateaus
             return False
-        if self.estimator.verbose:
+        if self.configuration.verbose:
             print(stopping.reason(self.by_score) + " Stopping.")
         return True
 
     def _rank(self, training: Training, score: float) -> None:
         """Keep a copy of the weights that predict best."""
         if self.stopping.see_score(score):
-            network = training.network if training.averaged is None else training.averaged
-            self.best = network.snapshot()
+            average = training.average
+            self.best = (training.network if average is None else average.network).snapshot()
 
     def _survive(self, divergence: Diverged) -> None:
         """Go back to the best weights after a divergence, or raise in words."""
@@ -434,7 +481,7 @@ class Run:
 
     def _print(self, epoch: Epoch, last: bool) -> None:
         """Print every `verbose`-th epoch, the first and the last."""
-        every, n = int(self.estimator.verbose), self._n_done
+        every, n = self.configuration.verbose, self._n_done
         if not every or not (n == 1 or n % every == 0 or last):
             return
         words = [f"Iteration {n}", f"loss = {epoch.objective:.8f}"]
@@ -445,53 +492,31 @@ class Run:
             words.append(f"learning rate = {epoch.rate:.3g}")
         seconds = time.perf_counter() - self.started
         words.append(f"{seconds:.1f} s")
-        if not last and not self.incremental:
-            left = seconds / n * (self.estimator.max_iter - n)
+        if not last and not self.past.incremental:
+            left = seconds / n * (self.configuration.max_iter - n)
             words.append(f"at most {left:.1f} s to go")
         print(", ".join(words))
 
-    def _keep(self, training: Training, final: Network) -> None:
-        """Set the fitted attributes."""
-        estimator = self.estimator
-        averages = training.averaged is not None
-        estimator._network = final
-        estimator._optimizer = training.optimizer
-        estimator._average = training.average
-        estimator._raw_params = training.network.params if averages else None
-        estimator._stopping = self.stopping
-        vars(estimator).update(self._outcome())
-
     # -- full batch -----------------------------------------------------------------
 
-    def minimize(self) -> None:
-        """Train by L-BFGS on full batches, then keep the result."""
-        estimator = self.estimator
-
-        def report(objective: float, loss: float) -> None:
-            measured = (math.nan, math.nan)
-            if self.validation is not None:
-                measured = self.validation.measure(self.network)
-            self._record(Epoch(objective, loss, math.nan), measured)
-            self._n_done = len(self.history["epoch"])
-            self._print(Epoch(objective, loss, math.nan), last=False)
-            if self._end(lambda: {**self._outcome(), "_network": self.network.copy()}):
-                raise StopIteration
-            self._begin()
-
-        self._begin()
-
+    def minimize(self) -> Outcome:
+        """Train on full batches."""
+        configuration, result, interrupted = self.configuration, None, False
+        limits = Limits(configuration.max_iter, configuration.stopping.tol)
         with blas_threads(self.network.largest_product(len(self.data))):
-            result = minimize(
-                self.network,
-                self.loss,
-                self.configuration.optimizer,
-                self.data,
-                self.configuration.regularization,
-                estimator.max_iter,
-                estimator.tol,
-                report,
-            )
-        if not (result.success or self._stopped):
+            try:
+                result = minimize(
+                    self.network,
+                    self.loss,
+                    configuration.regularization,
+                    configuration.solver,
+                    self.data,
+                    limits,
+                    self._report,
+                )
+            except KeyboardInterrupt:
+                interrupted = True
+        if result is not None and not (result.success or self._told_to_stop):
             warnings.warn(
                 f"lbfgs failed to converge after {result.nit} iteration(s) "
                 f"(status={result.status}):\n{result.message}\nIncrease max_iter, max_fun or "
@@ -499,9 +524,28 @@ class Run:
                 ConvergenceWarning,
                 stacklevel=2,
             )
-        estimator._network = self.network
-        estimator._stopping = self.stopping
-        vars(estimator).update(self._outcome())
-        estimator.n_iter_ = min(result.nit, estimator.max_iter)
-        estimator.loss_ = estimator.best_loss_ = float(result.fun)
-        estimator.validation_scores_ = estimator.best_validation_score_ = None
+        attributes = self._attributes(self.network, self.state())
+        if result is not None:
+            attributes["n_iter_"] = min(result.nit, configuration.max_iter)
+            attributes["loss_"] = attributes["best_loss_"] = float(result.fun)
+        attributes["validation_scores_"] = attributes["best_validation_score_"] = None
+        return Outcome(attributes, interrupted)
+
+    def _report(self, objective: float, loss: float) -> None:
+        """Record an iteration; raise StopIteration where a callback asks to stop.
+
+        That it began is said when it has ended: before, nobody knows that it will.
+        """
+        self._begin()
+        seen = self.validation is not None or (self.tasks is not None and self.tasks.callbacks)
+        if seen and not self.network.row_local:
+            with quiet():
+                set_population_statistics(self.network, self.data)
+        measured = (math.nan, math.nan)
+        if self.validation is not None:
+            measured = self.validation.measure(self.network)
+        self._record(Epoch(objective, loss, math.nan), measured)
+        self._n_done += 1
+        self._print(Epoch(objective, loss, math.nan), last=False)
+        if self._end(lambda: self._attributes(self.network.copy(), self.state())):
+            raise StopIteration

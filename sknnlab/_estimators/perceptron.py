@@ -9,9 +9,10 @@ import numpy as np
 
 from sknnlab._estimators.base import NeuralNetwork
 from sknnlab.activations import ACTIVATIONS
+from sknnlab.augmentation import AUGMENTATIONS
 from sknnlab.initializers import INITIALIZERS
 from sknnlab.normalization import NORMALIZATIONS
-from sknnlab.optimizers import LBFGS, OPTIMIZERS
+from sknnlab.optimizers import OPTIMIZERS
 from sknnlab.schedules import SCHEDULES
 
 __all__ = ["PERCEPTRON_PARTS", "Perceptron", "trains_stepwise"]
@@ -22,7 +23,7 @@ PERCEPTRON_PARTS: dict[str, Any] = {
     "optimizer": OPTIMIZERS,
     "learning_rate": SCHEDULES,
     "batchnorm": NORMALIZATIONS,
-    "augmentation": {},
+    "augmentation": AUGMENTATIONS,
 }
 
 
@@ -31,7 +32,8 @@ def trains_stepwise(estimator: Any) -> bool:
     optimizer = estimator.optimizer
     if optimizer is None:
         optimizer = getattr(estimator, "solver", None)
-    if optimizer == "lbfgs" or isinstance(optimizer, LBFGS):
+    named = isinstance(optimizer, str)
+    if getattr(OPTIMIZERS.get(optimizer) if named else optimizer, "full_batch", False):
         raise AttributeError(
             "partial_fit is only available for stochastic optimizers. "
             f"{optimizer} is not stochastic."
@@ -44,30 +46,18 @@ class Perceptron(NeuralNetwork):
 
     @property
     def coefs_(self) -> list[np.ndarray]:
-        """Weights of each layer, views into the network; may be assigned as a whole."""
-        return [layer.W for layer in self._fitted_network("coefs_").dense]
+        """Weights of each layer; assigning all of them, or one, writes through."""
+        return self._arrays("coefs_", "weight")
 
     @coefs_.setter
     def coefs_(self, coefs: Sequence[np.ndarray]) -> None:
-        self._assign("coefs_", self.coefs_, coefs)
+        self._arrays("coefs_", "weight").assign(coefs)
 
     @property
     def intercepts_(self) -> list[np.ndarray]:
-        """Biases of each layer, views into the network; may be assigned as a whole."""
-        return [layer.b for layer in self._fitted_network("intercepts_").dense]
+        """Biases of each layer; assigning all of them, or one, writes through."""
+        return self._arrays("intercepts_", "bias")
 
     @intercepts_.setter
     def intercepts_(self, intercepts: Sequence[np.ndarray]) -> None:
-        self._assign("intercepts_", self.intercepts_, intercepts)
-
-    def _assign(self, name: str, views: list[np.ndarray], given: Sequence[Any]) -> None:
-        """Copy arrays into the network; the shapes must be what they are."""
-        arrays = [np.asarray(array) for array in given]
-        if [array.shape for array in arrays] != [view.shape for view in views]:
-            raise ValueError(
-                f"{name} must keep the shapes {[view.shape for view in views]}, got "
-                f"{[array.shape for array in arrays]}."
-            )
-        for view, array in zip(views, arrays, strict=True):
-            view[...] = array
-        self._network.refresh()
+        self._arrays("intercepts_", "bias").assign(intercepts)

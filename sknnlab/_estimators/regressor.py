@@ -11,6 +11,7 @@ from sklearn.utils.validation import column_or_1d
 
 from sknnlab._component import resolve
 from sknnlab._estimators.base import NeuralNetwork, Targets
+from sknnlab._estimators.fitting import Past
 from sknnlab.losses import REGRESSOR_LOSSES, Loss
 
 __all__ = ["NetworkRegressor"]
@@ -19,13 +20,14 @@ __all__ = ["NetworkRegressor"]
 class NetworkRegressor(RegressorMixin, NeuralNetwork):
     """Abstract regressor."""
 
-    def _learn_targets(self, y: Any, continued: bool, classes: Any) -> None:
+    def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
         if y.ndim == 2 and y.shape[1] == 1:
             column_or_1d(y, warn=True)
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
-        if continued and n_outputs != self.n_outputs_:
+        if past.continued and n_outputs != self.n_outputs_:
             raise ValueError(f"y has {n_outputs} outputs, expected {self.n_outputs_}.")
         self.n_outputs_ = n_outputs
+        return y
 
     def _read_targets(self, y: Any, dtype: np.dtype, sample_weight: Any, seen: str) -> Targets:
         y = np.asarray(y)

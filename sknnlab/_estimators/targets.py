@@ -31,9 +31,9 @@ class Labels:
         self.classes = classes
 
     @classmethod
-    def of(cls, y: Any, classes: Any = None) -> Labels:
+    def of(cls, y: Any, multilabel: bool, classes: Any = None) -> Labels:
         """Return the labels found in y, or those given for all of ``partial_fit``."""
-        if is_multilabel(y):
+        if multilabel:
             return cls("multilabel", np.arange(y.shape[1]))
         classes = np.unique(y if classes is None else np.asarray(classes))
         return cls("binary" if len(classes) <= 2 else "multiclass", classes)
@@ -51,7 +51,7 @@ class Labels:
         ValueError
             A label that is not among the classes, or the wrong number of columns.
         """
-        if is_multilabel(y) != (self.kind == "multilabel"):
+        if (y.ndim == 2) != (self.kind == "multilabel"):
             raise ValueError(
                 f"y is {type_of_target(y)!r}, but the model was set up for {self.kind} targets."
             )
@@ -89,19 +89,19 @@ class Labels:
         return codes if self.kind == "multilabel" else self.classes[codes]
 
 
-def is_multilabel(y: Any) -> bool:
-    """Return whether y is a matrix of indicators."""
-    return type_of_target(y, input_name="y") == "multilabel-indicator"
+def classification_targets(y: Any) -> tuple[Any, bool]:
+    """Return y as one column, or as it is for multilabel, and whether it is multilabel.
 
-
-def classification_targets(y: Any) -> Any:
-    """Return y as one column, or as it is for multilabel; raise for what is no class."""
-    check_classification_targets(y)
-    if type_of_target(y) == "multiclass-multioutput":
+    Raises ValueError for what is no class.
+    """
+    kind = type_of_target(y, input_name="y")
+    if kind == "multilabel-indicator":
+        return y, True
+    if kind == "multiclass-multioutput":
         raise ValueError(
             "y has several columns of several classes each (multiclass-multioutput), which is "
             "not supported; wrap the estimator in sklearn.multioutput.MultiOutputClassifier."
         )
-    if is_multilabel(y):
-        return y
-    return column_or_1d(y, warn=True)
+    if kind not in ("binary", "multiclass"):
+        check_classification_targets(y)
+    return column_or_1d(y, warn=True), False

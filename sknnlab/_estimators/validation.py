@@ -53,9 +53,8 @@ class Validation:
         self._estimator, self._data, self._y = estimator, data, y
         self._sample_weight = sample_weight
         self._loss, self._metric, self._scoring = loss, metric, scoring
-        dtype = data.X.dtype
         weights = np.ones(len(data)) if sample_weight is None else sample_weight
-        self._loss_weights = (weights / weights.sum()).astype(dtype)
+        self._loss_weights = weights / weights.sum()
         self._scorer = None
         if scoring is not None and scoring != "loss":
             self._scorer = check_scoring(estimator, scoring=scoring)
@@ -67,7 +66,8 @@ class Validation:
             if not np.isfinite(raw).all():
                 return float("nan"), float("nan")
             y = self._data.y
-            loss = self._loss.value_and_gradient(y, raw, self._loss_weights, np.empty_like(raw))
+            weights = self._loss_weights.astype(raw.dtype, copy=False)
+            loss = self._loss.value_and_gradient(y, raw, weights, np.empty_like(raw))
             return float(loss), self._score(network, raw, loss)
 
     def _score(self, network: Network, raw: np.ndarray, loss: float) -> float:

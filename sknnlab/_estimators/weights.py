@@ -42,9 +42,6 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
 class ClassWeights:
     """Turns ``class_weight`` into weights of rows.
 
-    "balanced" counts each class by its sample weights; counts go on over calls, which is
-    what ``partial_fit`` needs.
-
     Parameters
     ----------
     class_weight : dict, list of dicts (multilabel) or "balanced"
@@ -54,33 +51,37 @@ class ClassWeights:
     def __init__(self, class_weight: Any, labels: Labels):
         self.class_weight = class_weight
         self.labels = labels
-        shape = (len(labels.classes), 2) if labels.kind == "multilabel" else (len(labels.classes),)
-        self.counts = np.zeros(shape)
 
-    def count(self, codes: np.ndarray, sample_weight: np.ndarray | None) -> ClassWeights:
-        """Return these weights after seeing more rows; this object stays as it is."""
-        after = ClassWeights(self.class_weight, self.labels)
+    def counted(
+        self, codes: np.ndarray, sample_weight: np.ndarray | None, earlier: np.ndarray | None
+    ) -> np.ndarray:
+        """Return how much weight each class has, that of earlier calls included.
+
+        "balanced" reads it, which over calls is what ``partial_fit`` needs.
+        """
+        n_classes = len(self.labels.classes)
         weights = np.ones(len(codes)) if sample_weight is None else sample_weight
         if self.labels.kind == "multilabel":
             ones = weights @ codes
             seen = np.stack([weights.sum() - ones, ones], axis=1)
         else:
-            seen = np.bincount(codes, weights, minlength=len(self.counts))
-        after.counts = self.counts + seen
-        return after
+            seen = np.bincount(codes, weights, minlength=n_classes)
+        return seen if earlier is None or earlier.shape != seen.shape else earlier + seen
 
-    def of(self, codes: np.ndarray, sample_weight: np.ndarray | None) -> np.ndarray:
+    def of(
+        self, codes: np.ndarray, sample_weight: np.ndarray | None, counts: np.ndarray
+    ) -> np.ndarray:
         """Return `sample_weight` times the weight of each row's class."""
-        rows = self._rows(codes)
+        rows = self._rows(codes, counts)
         return rows if sample_weight is None else rows * sample_weight
 
-    def _rows(self, codes: np.ndarray) -> np.ndarray:
+    def _rows(self, codes: np.ndarray, counts: np.ndarray) -> np.ndarray:
         labels = self.labels
         if self.class_weight == "balanced":
             # n / (n_classes * count), as scikit-learn's, every sum weighted
-            present = (self.counts > 0).sum(axis=-1, keepdims=True)
-            total = self.counts.sum(axis=-1, keepdims=True)
-            share = total / (present * np.where(self.counts > 0, self.counts, 1))
+            present = (counts > 0).sum(axis=-1, keepdims=True)
+            total = counts.sum(axis=-1, keepdims=True)
+            share = total / (present * np.where(counts > 0, counts, 1))
             if labels.kind == "multilabel":
                 columns = np.arange(codes.shape[1])
                 return np.prod(share[columns, codes.astype(np.intp)], axis=1)

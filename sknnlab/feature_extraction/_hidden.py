@@ -6,7 +6,6 @@ import numbers
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,10 +14,10 @@ from sklearn.base import (
     clone,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import gen_batches, get_tags
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
 
-from sknnlab._engine.prediction import ROWS, Stage, hidden
+from sknnlab._engine.inference import Inference
 from sknnlab._estimators.perceptron import Perceptron
 
 __all__ = ["HiddenFeatures"]
@@ -119,27 +118,19 @@ class HiddenFeatures(
             In the network's dtype.
         """
         check_is_fitted(self)
-        stages, dtype = self._stages()
-        X = validate_data(
-            _unfrozen(self.estimator_), X, reset=False, accept_sparse=("csr", "csc"), dtype=dtype
-        )
-        if scipy.sparse.issparse(X):
-            X = X.tocsr()
-        out = np.empty((X.shape[0], self._n_features_out), dtype)
-        for rows in gen_batches(X.shape[0], ROWS):
-            out[rows] = hidden(stages, X[rows])
-        return out
+        net = _unfrozen(self.estimator_)
+        return self._to_layer().run(net._rows_to_predict(X))
 
-    def _stages(self) -> tuple[list[Stage], np.dtype]:
-        """Return the affine maps up to the layer, with their activations."""
+    def _to_layer(self) -> Inference:
+        """Return prediction up to the layer."""
         network = _unfrozen(self.estimator_)._network
-        stages = network.stages()
-        return stages[: range(len(stages) - 1)[self.layer] + 1], network.dtype
+        end = network.hidden_ends[self.layer]
+        return Inference(network.layers[: end + 1], network.in_shape, network.dtype)
 
     @property
     def _n_features_out(self) -> int:
-        stages, dtype = self._stages()
-        return hidden(stages, np.zeros((1, self.n_features_in_), dtype)).shape[1]
+        inference = self._to_layer()
+        return inference.run(np.zeros((1, self.n_features_in_), inference.dtype)).shape[1]
 
     @property
     def n_features_in_(self) -> int:

@@ -70,7 +70,7 @@ def _check_scale(subject: Subject, found: Findings) -> None:
     measured = f"root mean square of the features {scale:.3g}"
     if scale > threshold("feature_scale"):
         # batch normalization rescales what the first layer makes of them
-        normalized = subject.start.configuration.batchnorm is not None
+        normalized = subject.start.configuration.architecture.batchnorm is not None
         status = "warning" if normalized else "problem"
         found.add(status, measured, "about 1", reason, scaler)
     elif scale < threshold("feature_scale_low") and not scipy.sparse.issparse(subject.X):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sknnlab._engine.batches import Data, Step
-from sknnlab._engine.layers import Activate
+from sknnlab._engine.network import Network
 from sknnlab._engine.statistics import Pass
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import Activation
@@ -34,8 +34,9 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     error. Then the penalty must raise it, but not drown it (CS231n, sanity checks).
     """
     data, loss = subject.start.data, subject.start.loss
-    weights = data.normalized_weights()
-    blank = np.zeros((len(data), subject.start.network.dense[-1].W.shape[1]), data.X.dtype)
+    network = subject.start.network
+    weights = data.normalized_weights(network.dtype)
+    blank = np.zeros((len(data), network.n_outputs), network.dtype)
     known = loss.value_and_gradient(data.y, blank, weights, np.empty_like(blank))
     first = subject.first_pass.loss
     expected = f"{known:.4g}: {_in_words(loss, blank.shape[1])}"
@@ -78,10 +79,10 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         return
     run = subject.run(subject.sample, **{**PLAIN, "alpha": alpha})
     size = subject.rows_per_step(subject.X.shape[0])
-    l2, l1 = run.configuration.regularization.coefficients(size)
-    W = np.concatenate([dense.W.ravel() for dense in run.network.dense]).astype(float)
-    penalty = 0.5 * l2 * float(W @ W) + l1 * float(np.abs(W).sum())
-    if not W.any():
+    regularization = run.configuration.regularization
+    l2, l1 = regularization.coefficients(size)
+    penalty = regularization.penalty(run.network, size)
+    if not any(W.any() for W in run.network.of_role("weight")):
         if subject.first_pass.hidden:
             return
         # for a convex loss and zero weights the objective cannot fall by more than
@@ -151,26 +152,20 @@ def _network_error(subject: Subject) -> float:
     )
     network, data = run.network, _unit_scale(run.data)
     grad = aligned_zeros(network.params.size, network.dtype)
-    step = Step(network, run.loss, data, len(data), grad, whole=True)
-    l2, _ = run.configuration.regularization.coefficients(len(data))
-    n_penalized = network.n_penalized
-    # at an ordinary point: the parts are checked, and not the initialization
-    for dense in network.dense:
-        fan_in = dense.W.shape[0]
-        dense.W[...] = subject.rng.standard_normal(dense.W.shape) / math.sqrt(fan_in)
-        if dense.trained_bias:
-            dense.b[...] = 0.1 * subject.rng.standard_normal(dense.b.shape)
+    step = Step.over_all(network, run.loss, data, grad)
+    regularization, layout = run.configuration.regularization, network.layout
+    l2, _ = regularization.coefficients(len(data))
+    _to_ordinary_point(network, subject.rng)
 
     def objective() -> float:
-        W = network.params[:n_penalized]
-        return step.evaluate() + 0.5 * l2 * float(W @ W)
+        return step.evaluate() + regularization.penalty(network, len(data))
 
     value = objective()
-    grad[:n_penalized] += l2 * network.params[:n_penalized]
+    layout.penalized(grad)[...] += l2 * layout.penalized(network.params)
     analytic = grad.copy()
     worst = 0.0
     rng = np.random.RandomState(0)
-    for _, place in _blocks(network, network.params):
+    for place in (slice(one.start, one.stop) for one in layout.places if one.param.trained):
         errors = []
         for _ in range(3):
             direction = np.zeros_like(network.params)
@@ -188,21 +183,21 @@ def _network_error(subject: Subject) -> float:
     return worst
 
 
+def _to_ordinary_point(network: Network, rng: np.random.RandomState) -> None:
+    """Draw weights and biases: the parts are checked, and not the initialization."""
+    for place in sorted(network.layout.places, key=lambda place: place.layer):
+        param, values = place.param, place.view(network.params)
+        if param.role == "weight":
+            values[...] = rng.standard_normal(param.shape) / math.sqrt(param.fan_in)
+        elif param.role == "bias" and param.trained:
+            values[...] = 0.1 * rng.standard_normal(param.shape)
+
+
 def _unit_scale(data: Data) -> Data:
     """Return the rows at unit scale: what is checked is the parts, not the data."""
     X = data.X
     square = X.multiply(X).mean() if hasattr(X, "multiply") else np.mean(X**2)
     return Data(X / max(math.sqrt(square), 1e-300), data.y, data.weights)
-
-
-def _blocks(network: Any, vector: np.ndarray) -> list[tuple[np.ndarray, slice]]:
-    """Return each parameter array of the network and where it lies in the vector."""
-    blocks = []
-    for views in network.views(vector):
-        for view in views.values():
-            start = (view.ctypes.data - vector.ctypes.data) // vector.itemsize
-            blocks.append((view, slice(start, start + view.size)))
-    return blocks
 
 
 def _central(objective: Any, params: np.ndarray, direction: np.ndarray, h: float) -> float:
@@ -220,9 +215,9 @@ def _culprit(subject: Subject) -> tuple[str, float]:
     """Return the part whose own derivative is wrong, with its error."""
     rows = subject.run(subject.draw(50), **{**PLAIN, "dtype": "float64"})
     suspects: list[tuple[float, str]] = [(_loss_error(rows.loss, rows.data), repr(rows.loss))]
-    for layer in rows.network.layers:
-        if isinstance(layer, Activate):
-            suspects.append((_activation_error(layer.activation), repr(layer.activation)))
+    for activation in rows.configuration.architecture.activations:
+        if isinstance(activation, Activation):
+            suspects.append((_activation_error(activation), repr(activation)))
     error, name = max(suspects)
     return (name, error) if error > threshold("gradient_doubt") else ("", 0.0)
 
@@ -231,7 +226,8 @@ def _loss_error(loss: Loss, data: Data) -> float:
     """Return the median error of dL/d(raw) along random directions."""
     rng = np.random.RandomState(0)
     n_outputs = data.y.shape[1] if data.y.ndim == 2 else int(data.y.max()) + 1
-    raw, weights = rng.standard_normal((len(data), n_outputs)), data.normalized_weights()
+    raw = rng.standard_normal((len(data), n_outputs))
+    weights = data.normalized_weights(raw.dtype)
     out, work = np.empty_like(raw), np.empty_like(raw)
     value = loss.value_and_gradient(data.y, raw, weights, out)
     errors = []
@@ -275,8 +271,9 @@ def check_symmetry(subject: Subject, found: Findings) -> None:
         found.ok("no hidden units", "no twins", "a linear model has no symmetry to break")
         return
     worst, where = 0.0, 0
-    for i, (dense, dW) in enumerate(zip(run.network.dense[:-1], passed.dW[:-1], strict=True)):
-        columns = np.vstack([_scaled(dense.W), _scaled(dense.b[None]), _scaled(dW)])
+    weights, biases = (run.network.of_role(role)[:-1] for role in ("weight", "bias"))
+    for i, (W, b, dW) in enumerate(zip(weights, biases, passed.dW[:-1], strict=True)):
+        columns = np.vstack([_scaled(W), _scaled(b[None]), _scaled(dW)])
         distinct = np.unique(np.round(columns, 5), axis=1).shape[1]
         twins = 1 - (distinct - 1) / max(columns.shape[1] - 1, 1) if columns.shape[1] > 1 else 0.0
         if twins > worst:
@@ -387,7 +384,7 @@ def _check_output(subject: Subject, passed: Pass, found: Findings) -> None:
     if not subject.classifies:
         return
     data, loss = subject.start.data, subject.start.loss
-    weights = data.normalized_weights()
+    weights = data.normalized_weights(passed.raw.dtype)
     blank, out = np.zeros_like(passed.raw), np.empty_like(passed.raw)
     loss.value_and_gradient(data.y, blank, weights, out)
     usual = np.abs(out).sum(axis=1)

@@ -22,6 +22,7 @@ from sklearn.utils import check_random_state
 
 from sknnlab._engine.statistics import Pass, one_pass
 from sknnlab._estimators.base import NeuralNetwork
+from sknnlab._estimators.configuration import FAN_IN_RATE
 from sknnlab._estimators.fitting import Run, rows_per_step
 from sknnlab.inspection._findings import Findings
 
@@ -141,10 +142,17 @@ class Subject:
 
     def run(self, rows: Any = None, validation: Any = (None, None, None), **parameters: Any) -> Run:
         """Return a run that is ready to train a clone on some rows."""
+        return self.prepared(rows, validation, **parameters)[1]
+
+    def prepared(
+        self, rows: Any = None, validation: Any = (None, None, None), **parameters: Any
+    ) -> tuple[Any, Run]:
+        """Return a clone, and a run that is ready to train it on some rows."""
         X, y = (self.X, self.y) if rows is None else (self.X[rows], self.y[rows])
+        estimator = self.make(**parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self.make(**parameters)._prepare(X, y, validation=validation)
+            return estimator, estimator._prepare(X, y, validation=validation)
 
     @cached_property
     def strata(self) -> np.ndarray | None:
@@ -189,26 +197,23 @@ class Subject:
         trained = self.trained
         if trained.diverged:
             return None
-        network = self.start.network.copy()
-        theirs = trained.estimator._network
-        for dense, other in zip(network.dense, theirs.dense, strict=True):
-            dense.W[...], dense.b[...] = other.W, other.b
-        for norm, other in zip(network.batch_norms, theirs.batch_norms, strict=True):
-            norm.gamma[...], norm.beta[...] = other.gamma, other.beta
-        network.refresh()
-        return one_pass(network, self.start.loss, self.start.data)
+        return one_pass(trained.estimator._network, self.start.loss, self.start.data)
 
     @property
     def n_params(self) -> int:
         """Trained numbers of the network."""
-        return sum(
-            int(np.prod(s)) for one in self.start.network.layers for s in one.shapes.values()
-        )
+        return self.start.network.n_params
+
+    @property
+    def typical_rate(self) -> float:
+        """A rate that usually works: the optimizer's own."""
+        solver, rates = self.start.configuration.solver, self.start.configuration.rates
+        return FAN_IN_RATE if rates.layers == "fan_in" else solver.default_rate
 
     @property
     def full_batch(self) -> bool:
         """Whether the optimizer chooses its own step over all rows."""
-        return self.start.configuration.optimizer.full_batch
+        return self.start.configuration.solver.full_batch
 
     @cached_property
     def split(self) -> tuple[np.ndarray, tuple[Any, Any, None]]:
@@ -245,18 +250,18 @@ class Subject:
         rows = self.draw(min(most, len(rows)), rows)
         cost = self.epoch_cost(len(rows))
         max_iter = int(np.clip(self.budget / cost, 3, self.template.max_iter))
-        run = self.run(rows, validation, max_iter=max_iter)
+        estimator, run = self.prepared(rows, validation, max_iter=max_iter)
         run.watching = 1
+        diverged = False
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             try:
-                run.run()
-                diverged = not np.isfinite(run.estimator._network.params).all()
+                estimator._complete(run)
             except ValueError:
                 diverged = True
         ratios = [one for one in run.update_ratios if one is not None]
         complete = max_iter >= self.template.max_iter and len(rows) == len(self.split[0])
-        return Trained(run.estimator, run.history, ratios, diverged, complete)
+        return Trained(estimator, run.history, ratios, diverged, complete)
 
 
 def _array(values: Any) -> Any:

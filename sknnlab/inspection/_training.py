@@ -48,7 +48,7 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
         found.ok("too few parameters or rows to tell", "about 0", reason)
         return
     left, rate = _best_memory(subject, rows)
-    own = subject.start.configuration.rate
+    own = subject.start.configuration.rates.start
     at = "" if subject.full_batch else f" at rate {rate:g}"
     measured = f"{left:.1%} of the first loss left on {len(rows)} rows{at}"
     expected = "about 0"
@@ -63,7 +63,7 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
 
 def _few_rows(subject: Subject) -> np.ndarray:
     """Return distinct rows, as many as the network can surely memorize."""
-    n_outputs = subject.start.network.dense[-1].W.shape[1]
+    n_outputs = subject.start.network.n_outputs
     if subject.first_pass.hidden:
         most = subject.n_params // (4 * n_outputs)
     else:
@@ -76,8 +76,8 @@ def _few_rows(subject: Subject) -> np.ndarray:
 
 def _best_memory(subject: Subject, rows: np.ndarray) -> tuple[float, float]:
     """Return the smallest share of the first loss, and the rate that reached it."""
-    own = subject.start.configuration.rate
-    usual = subject.start.configuration.optimizer.default_rate
+    own = subject.start.configuration.rates.start
+    usual = subject.typical_rate
     best = (math.inf, own)
     for rate in (own, usual, 10 * usual, 10 * own, 0.1 * own, 0.1 * usual):
         left = _memorize(subject, rows, rate)
@@ -147,8 +147,8 @@ class Sweep:
 
 def sweep(subject: Subject) -> Sweep:
     """Train a clone while the rate grows from tiny to far too large (Smith 2017)."""
-    own = subject.start.configuration.rate
-    typical = subject.start.configuration.optimizer.default_rate
+    own = subject.start.configuration.rates.start
+    typical = subject.typical_rate
     rates = typical * np.logspace(-5, 4, SWEEP)
     losses = []
     training = _rate_run(subject, rates[0]).training()
@@ -287,7 +287,7 @@ def _probe(subject: Subject, rate: float) -> tuple[float, float, float]:
     after = _loss(run, data)
     if not (finite and math.isfinite(after)):
         return before, math.inf, 0.0
-    passed = one_pass(run.network.without_dropout(), run.loss, data)
+    passed = one_pass(run.network, run.loss, data)
     return before, after, max([layer.dead for layer in passed.hidden], default=0.0)
 
 
@@ -295,7 +295,7 @@ def _loss(run: Run, data: Any) -> float:
     """Return the mean loss of the network as it predicts."""
     run.network.refresh()
     raw = run.network.predict_raw(data.X)
-    weights = data.normalized_weights()
+    weights = data.normalized_weights(raw.dtype)
     return run.loss.value_and_gradient(data.y, raw, weights, np.empty_like(raw))
 
 

@@ -1,0 +1,223 @@
+"""What a kind of layer is: declarations, an op for training, inference.
+
+A kind of layer is one file of this folder. It declares its parameters and state, its
+output's shape, what its op does to its neighbours' buffers, and how to rebuild it;
+everything else (layout, copies, files, statistics, the lab) walks these declarations.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from sknnlab._engine.parameters import Param, Views
+from sknnlab._numerics import aligned_empty
+
+__all__ = ["Batch", "Layer", "Op", "Shape", "SparseRows", "TouchedRows"]
+
+Shape = tuple[int, ...]
+
+
+@dataclass
+class Batch:
+    """What the ops of one batch size share.
+
+    Attributes
+    ----------
+    n_samples : int
+    dtype : numpy dtype
+    weights : ndarray of shape (n_samples,)
+        Sample weights of the rows at hand, summing to 1.
+    uniform : bool
+        Whether `weights` is constantly ``1 / n_samples``.
+    rng : numpy Generator or None
+        For dropout.
+    training : bool
+        False binds for evaluation: nothing is dropped and no state moves.
+    row_wise : bool
+        Whether a row-sparse gradient is wanted for the rows that occur alone.
+    parts : bool
+        Whether layers that want it are bound over parts of the batch.
+    """
+
+    n_samples: int
+    dtype: np.dtype
+    weights: np.ndarray
+    uniform: bool
+    rng: np.random.Generator | None = None
+    training: bool = True
+    row_wise: bool = False
+    parts: bool = True
+
+    def empty(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        """Return an aligned buffer that holds `shape` for every sample."""
+        return aligned_empty((self.n_samples, *shape), dtype or self.dtype)
+
+    def part(self, n_samples: int) -> Batch:
+        """Return the batch of some of the rows, for layers that read no weights."""
+        return replace(self, n_samples=n_samples, weights=self.weights[:n_samples])
+
+
+class SparseRows:
+    """The CSR rows of the batch at hand: what a layer that accepts them is bound to."""
+
+    def __init__(self) -> None:
+        self.rows: Any = None
+
+    def occurring(self) -> tuple[np.ndarray, Any]:
+        """Return the features that occur in `rows`, and the rows over these alone."""
+        X = self.rows
+        # each feature's place among those that occur; an indicator is faster than a sort
+        occurs = np.zeros(X.shape[1], np.bool_)
+        occurs[X.indices] = True
+        features = np.flatnonzero(occurs)
+        place = np.empty(X.shape[1], X.indices.dtype)
+        place[features] = np.arange(len(features))
+        shape = (X.shape[0], len(features))
+        return features, type(X)((X.data, place[X.indices], X.indptr), shape=shape)
+
+
+# The rows of a matrix that have a gradient, and it.
+TouchedRows = tuple[np.ndarray, np.ndarray]
+
+
+class Op(ABC):
+    """A layer bound to a batch size; `out` is its output buffer.
+
+    Attributes
+    ----------
+    touched : dict of str to TouchedRows
+        Of each parameter whose gradient is not written to its view (`Batch.row_wise`), what
+        the last backward pass touched; the names are there from the start.
+    """
+
+    out: np.ndarray
+    touched: ClassVar[dict[str, TouchedRows]] = {}
+
+    @abstractmethod
+    def forward(self) -> None:
+        """Fill `out` from the input buffer."""
+
+    @abstractmethod
+    def backward(self, delta: np.ndarray) -> np.ndarray:
+        """Turn dL/d(out), which may be overwritten, into dL/d(input).
+
+        Fills the layer's gradient views on the way. Where no input gradient was asked for,
+        what is returned is not read.
+        """
+
+
+class Layer(ABC):
+    """Abstract kind of layer.
+
+    Attributes
+    ----------
+    kind : str
+        Its name in files.
+    params : dict of str to Param
+        What is trained. The arrays become attributes of these names, views into the
+        network's vector.
+    state : dict of str to ndarray
+        What is kept besides: copied, saved and restored like the parameters.
+    overwrites_input : bool
+        Whether forward changes the input buffer (in place: `out` may be that buffer).
+    reads_input, reads_output : bool
+        Whether backward reads the input buffer, or `out`, as forward left it. The walk puts
+        a copy where a later layer would overwrite what is still to be read.
+    row_local : bool
+        Whether each row's output follows from that row alone.
+    part_rows : int or None
+        Over how many rows at a time it is best bound, so that its scratch stays in the cache;
+        None is the whole batch.
+    accepts_sparse : bool
+        Whether its op and `infer` take CSR rows, if it is the first.
+    ends_hidden_layer : bool
+        Whether its output is what a hidden layer hands on: the units that the lab looks at.
+    draws : bool
+        Whether its op draws random numbers in training.
+    """
+
+    kind: ClassVar[str]
+    params: dict[str, Param]
+    state: dict[str, np.ndarray]
+    overwrites_input: bool = False
+    reads_input: bool = False
+    reads_output: bool = False
+    row_local: ClassVar[bool] = True
+    part_rows: int | None = None
+    accepts_sparse: ClassVar[bool] = False
+    ends_hidden_layer: ClassVar[bool] = False
+    draws: ClassVar[bool] = False
+
+    kinds: ClassVar[dict[str, type[Layer]]] = {}  # every kind there is, by its name
+
+    def __init__(self) -> None:
+        self.params, self.state = {}, {}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        """Make the kind known by its name, under which files are read."""
+        super().__init_subclass__(**keywords)
+        if "kind" in vars(cls):
+            Layer.kinds[cls.kind] = cls
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return the arguments that make an equal layer: plain values and parts."""
+
+    def kept_config(self) -> dict[str, Any]:
+        """Return the part of it that must stay for training to go on from its arrays."""
+        return self.config()
+
+    @abstractmethod
+    def out_shape(self, in_shape: Shape) -> Shape:
+        """Return what a row becomes."""
+
+    @abstractmethod
+    def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
+        """Return the op on input buffer `x` of shape (n_samples, *in_shape)."""
+
+    @abstractmethod
+    def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+        """Return the output in prediction, in `out` if that helps.
+
+        `x` may be overwritten where the layer declares `overwrites_input`.
+        """
+
+    def attach(self, views: Views) -> None:
+        """Set the parameters as attributes: views into the network's flat vector."""
+        vars(self).update(views)
+
+    def attach_state(self, arrays: dict[str, np.ndarray]) -> None:
+        """Set the state, as attributes too."""
+        self.state = arrays
+        vars(self).update(arrays)
+
+    @property
+    def settles(self) -> bool:
+        """Whether prediction asks for the state that `settle` sets, however it was trained."""
+        return False
+
+    def settle(  # noqa: B027
+        self, inputs: Callable[[], Iterator[tuple[np.ndarray, np.ndarray]]]
+    ) -> None:
+        """Set the state to that of the whole training set.
+
+        For layers that are not row-local; a call of `inputs` yields pairs of input rows, of
+        shape (n_rows, *in_shape), and their weights, which sum to 1 over all pairs.
+        """
+
+    def for_prediction(self, n_rows: int | None = None) -> Layer:
+        """Return the layer that predicts in its place, for chunks of `n_rows` if given."""
+        return self
+
+    def largest_product(self, n_samples: int) -> int:
+        """Return the multiplications of the largest matrix product of a step."""
+        return 0
+
+    def derivative(self, z: np.ndarray, a: np.ndarray) -> np.ndarray | None:
+        """Return the derivative of an elementwise layer at z with output a, else None."""
+        return None
