@@ -18,7 +18,13 @@ import numpy as np
 from scipy.special import xlogy
 
 from sknnlab._component import Component, check_real
-from sknnlab._numerics import LINKS, SAFE_SCORE, aligned_empty
+from sknnlab._numerics import (
+    LINKS,
+    SAFE_SCORE,
+    aligned_empty,
+    sigmoid_into,
+    softplus_tail_into,
+)
 
 __all__ = [
     "CLASSIFIER_LOSSES",
@@ -347,32 +353,16 @@ def _bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Arra
     return fill, sums, shift
 
 
-def _sigmoid(raw: Array, out: Array) -> None:
-    """Set ``out = 1 / (1 + exp(-raw))``."""
-    np.multiply(raw, 0.5, out)
-    np.tanh(out, out)
-    out *= 0.5
-    out += 0.5
-
-
-def _softplus_tail(raw: Array, out: Array) -> None:
-    """Set ``out = log(1 + exp(-|raw|))``."""
-    np.abs(raw, out)
-    np.negative(out, out)
-    np.exp(out, out)
-    np.log1p(out, out)
-
-
 def _cross_entropy(y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
     """Set the cross entropy of y and sigmoid(raw), and its derivative."""
     # loss = log(1 + exp(-|raw|)) + max(raw, 0) - y raw
-    _softplus_tail(raw, loss)
+    softplus_tail_into(raw, loss)
     np.maximum(raw, 0, out=work)
     loss += work
     np.multiply(y, raw, work)
     loss -= work
     # grad = sigmoid(raw) - y
-    _sigmoid(raw, grad)
+    sigmoid_into(raw, grad)
     grad -= y
 
 
@@ -487,7 +477,7 @@ class BinarySquaredError(_Elementwise):
 
     def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
         # loss = (p - y)^2 / 2, grad = (p - y) p (1 - p)
-        _sigmoid(raw, work)
+        sigmoid_into(raw, work)
         np.subtract(work, y, grad)
         np.multiply(grad, grad, loss)
         loss *= 0.5
@@ -506,7 +496,7 @@ class BinaryFocal(_Focusing, _Elementwise):
         np.multiply(y, 2, work)
         work -= 1
         work *= raw
-        _softplus_tail(raw, loss)
+        softplus_tail_into(raw, loss)
         np.minimum(work, 0, out=grad)
         loss -= grad
         # work = -log q, q = 1 - p_t
@@ -1040,7 +1030,7 @@ class LogCosh(_Elementwise):
         np.subtract(raw, y, grad)
         # loss = |r| + log(1 + exp(-2 |r|)) - log 2
         np.multiply(grad, 2, work)
-        _softplus_tail(work, loss)
+        softplus_tail_into(work, loss)
         np.abs(grad, work)
         loss += work
         loss -= math.log(2)
