@@ -1,12 +1,14 @@
 """Every loss in the registries, in every form of targets that it takes."""
 
 import math
+import re
 import tracemalloc
 from typing import NamedTuple
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.optimize import minimize
 from scipy.special import expit, softmax
 from sklearn import metrics
 from sklearn.base import clone
@@ -68,6 +70,24 @@ CASES = DEFAULTS + [case for loss in VARIANTS for case in forms(loss)]
 CASES += [Case(loss, "values") for loss in REGRESSOR_VARIANTS]
 
 
+class Codes(Loss):
+    """The log loss as a user may bind it: of class codes."""
+
+    link = "softmax"
+
+    def value_and_gradient(self, y, raw, weights, out):
+        return self.bind(y, raw, weights, out)()
+
+    def bind(self, y, raw, weights, out, uniform=False):
+        return LogLoss().bind(y, raw, weights, out, uniform)
+
+
+class Rows(Codes):
+    """The same of rows of probabilities."""
+
+    soft_targets = True
+
+
 def name_of(one):
     """Return a test's name for a parameter, the same in every process."""
     return getattr(one, "__name__", None) or str(one)
@@ -127,19 +147,51 @@ def test_a_bound_loss_follows_its_buffers(case, uniform, rng):
         assert_allclose(out, expected, rtol=1e-12, atol=1e-14)
 
 
+def peak_of(function):
+    """Return the most memory that one call holds at a time, after a first."""
+    function()
+    tracemalloc.start()
+    function()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return peak
+
+
 @every_case
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("uniform", [False, True])
-def test_a_bound_loss_allocates_nothing_large(case, uniform, dtype, rng):
-    # numpy's own iterator takes 64 kB, whatever the size, to multiply a matrix by a column
-    y, raw, weights, out = case.draw(rng, n=4000, k=50, dtype=dtype)
+@pytest.mark.parametrize(("n", "k"), [(4000, 1), (4000, 10), (1, 4000)])
+def test_an_evaluation_allocates_nothing(case, dtype, uniform, n, k, rng):
+    y, raw, weights, out = case.draw(rng, n, k, dtype)
     bound = case.loss.bind(y, raw, weights, out, uniform=uniform)
-    bound()
-    tracemalloc.start()
-    bound()
-    peak = tracemalloc.get_traced_memory()[1]
-    tracemalloc.stop()
-    assert peak < raw.nbytes / 4
+    for scale in (1, 1000):  # beyond the safe scores the rows are shifted
+        raw *= scale
+        assert peak_of(bound) < 2000
+
+
+@pytest.mark.parametrize("k", [1, 3])
+@pytest.mark.parametrize("soft", [False, True])
+def test_nor_does_a_loss_of_ones_own_on_two_classes(k, soft, rng):
+    y, raw, weights, out = Case(LogLoss().columnwise(), "columns").draw(rng, 4000, k)
+    bound = (Rows() if soft else Codes()).columnwise().bind(y, raw, weights, out)
+    assert peak_of(bound) < 2000
+    expected = np.empty_like(out)
+    value = LogLoss().columnwise().value_and_gradient(y, raw, weights, expected)
+    assert_allclose(bound(), value)
+    assert_allclose(out, expected, atol=1e-15)
+
+
+@every_case
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("scale", [1, 10, 1000])
+def test_a_single_row_of_weight_one_gives_the_same_bits(case, dtype, scale, rng):
+    for _ in range(20):
+        y, raw, _, out = case.draw(rng, n=1, dtype=dtype)
+        raw *= scale
+        expected, weights = np.empty_like(out), np.ones(1, dtype)
+        value = case.loss.bind(y, raw, weights, out, uniform=True)()
+        assert value == case.loss.value_and_gradient(y, raw, weights, expected)
+        assert_array_equal(out, expected)
 
 
 @every_case
@@ -276,6 +328,79 @@ def test_first_loss_of_a_regressor_is_the_known_one(name, rng):
     y = y / 3 if name == "binary_cross_entropy" else y
     expected = FIRST_REGRESSOR[name](y).sum(axis=1).mean()
     assert start(REGRESSOR_LOSSES[name](), y, 2) == pytest.approx(expected)
+
+
+def evaluated(words, k):
+    """Return the number that a first loss in words comes to."""
+    each = k if " a label" in words else 1
+    formula, *names = words.replace(" a label", "").split(", ")
+    formula = re.sub(r"log (\w+)", r"* log(\1)", formula).removeprefix("* ")
+    formula = formula.replace("²", "**2").replace("^", "**").replace(" (", " * (")
+    formula = formula.replace("/ * (", "/ (")
+    values = dict(pair.split(" = ") for pair in names)
+    scope = {name: float(value) for name, value in values.items()}
+    return each * eval(formula, {"log": math.log, **scope})
+
+
+@pytest.mark.parametrize("loss", CLASSIFIERS + VARIANTS, ids=str)
+def test_the_first_loss_in_words_is_the_first_loss(loss, rng):
+    y = rng.integers(5, size=20)
+    assert evaluated(loss.start_in_words(5), 5) == pytest.approx(start(loss, y, 5), rel=1e-5)
+    loss, y = loss.columnwise(), rng.integers(2, size=(20, 3)).astype(float)
+    assert evaluated(loss.start_in_words(3), 3) == pytest.approx(start(loss, y, 3), rel=1e-5)
+
+
+def test_a_first_loss_that_depends_on_the_targets_says_so():
+    for loss in REGRESSORS:
+        of_y = re.search(r"\by\b", loss.start_in_words(1)) is not None
+        assert of_y == (type(loss) is not losses.BinaryCrossEntropy)
+    assert Codes().start_in_words(2) == "the loss where all raw predictions are 0"
+
+
+@every_case
+def test_the_smallest_loss_is_what_minimization_finds(case, rng):
+    y, raw, weights, out = case.draw(rng, n=1, k=2)
+    smallest = case.loss.smallest(y, 2, weights / weights.sum())
+
+    def value(scores):
+        return case.loss.value_and_gradient(y, scores.reshape(1, 2), np.ones(1), out)
+
+    starts = (raw.ravel(), -raw.ravel(), np.zeros(2))
+    found = min(minimize(value, at, method="Powell").fun for at in starts)
+    assert smallest - 1e-9 <= found <= smallest + 1e-4
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(LogLoss(0.1), "codes"),
+        Case(LogLoss(0.1), "rows"),
+        Case(losses.BinaryLogLoss(0.1), "soft_columns"),
+        Case(losses.BinaryCrossEntropy(), "values"),
+    ],
+    ids=str,
+)
+def test_the_smallest_loss_is_a_mean_over_rows(case, rng):
+    y, _, weights, _ = case.draw(rng)
+    each = [case.loss.smallest(y[i : i + 1], 4) for i in range(12)]
+    assert_allclose(case.loss.smallest(y, 4, weights), weights @ each)
+    assert_allclose(case.loss.smallest(y, 4), np.mean(each))
+
+
+class Smoothed(Loss):
+    """A user's loss that knows its smallest value."""
+
+    def value_and_gradient(self, y, raw, weights, out):
+        return LogLoss(0.2).value_and_gradient(y, raw, weights, out)
+
+    def smallest(self, y, n_outputs, weights=None):
+        return LogLoss(0.2).smallest(y, n_outputs, weights)
+
+
+def test_on_two_classes_the_smallest_loss_is_the_sum_over_columns(rng):
+    y, _, weights, _ = Case(losses.BinaryLogLoss(0.2), "columns").draw(rng)
+    expected = losses.BinaryLogLoss(0.2).smallest(y, 4, weights)
+    assert_allclose(Smoothed().columnwise().smallest(y, 4, weights), expected)
 
 
 @pytest.mark.parametrize("name", sorted(canonical(REGRESSOR_LOSSES)))
@@ -584,20 +709,22 @@ def test_sigmoid_columns_show_probabilities(rng):
     assert_allclose(losses.BinaryLogLoss().inverse_link(raw), expit(raw))
 
 
-class Doubled(LogLoss):
-    """A user's change of the formula, made in the plain method."""
+class Doubled(Loss):
+    """A user's change of one of our losses."""
+
+    link = "softmax"
 
     def value_and_gradient(self, y, raw, weights, out):
-        value = super().value_and_gradient(y, raw, weights, out)
+        value = LogLoss().value_and_gradient(y, raw, weights, out)
         out *= 2
         return 2 * value
 
 
-class DoubledWhereBound(LogLoss):
+class DoubledWhereBound(Doubled):
     """The same change, made where the engine asks."""
 
     def bind(self, y, raw, weights, out, uniform=False):
-        evaluate = super().bind(y, raw, weights, out, uniform)
+        evaluate = LogLoss().bind(y, raw, weights, out, uniform)
 
         def doubled():
             value = evaluate()
@@ -618,3 +745,70 @@ def test_a_users_change_of_a_built_in_loss_is_heard(loss, n_classes, iris):
     assert_allclose(theirs.coefs_[0], plain.coefs_[0], rtol=1e-12, atol=1e-15)
     assert_allclose(theirs.loss_, 2 * plain.loss_, rtol=1e-12)
     assert_allclose(theirs.predict_proba(X), plain.predict_proba(X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("name", ["value_and_gradient", "bind"])
+@pytest.mark.parametrize("kind", [LogLoss, losses.BinaryHinge, losses.Huber], ids=name_of)
+def test_a_class_that_redefines_what_is_final_is_refused_in_words(kind, name):
+    words = rf"Own cannot redefine {name} of {kind.__name__}, .* Derive Own from Loss"
+    with pytest.raises(TypeError, match=words):
+        type("Own", (kind,), {name: lambda *_: 0.0})
+
+
+def test_a_built_in_loss_with_other_defaults_is_one_still(rng):
+    class Wide(losses.Hinge):
+        def __init__(self, margin=3.0, note=""):
+            super().__init__(margin)
+            self.note = note
+
+    assert Wide().columnwise().get_params() == {"margin": 3.0}
+    assert start(Wide(), np.array([0, 1]), 2) == pytest.approx(3)
+
+
+# -- a loss of one's own, and what it learns ----------------------------------------------
+
+
+class Columns(Loss):
+    """A user's log loss of one column a label."""
+
+    link = "logistic"
+
+    def value_and_gradient(self, y, raw, weights, out):
+        return losses.BinaryLogLoss().value_and_gradient(y, raw, weights, out)
+
+
+class Squares(Loss):
+    """A user's loss of columns, whose link does not tell."""
+
+    columns = True
+
+    def value_and_gradient(self, y, raw, weights, out):
+        return losses.SquaredError().value_and_gradient(2 * y - 1, raw, weights, out)
+
+
+@pytest.mark.parametrize("loss", [Codes(), Rows(), Columns()], ids=str)
+@pytest.mark.parametrize("labels", ["two", "multilabel"])
+def test_a_loss_of_ones_own_learns_two_classes_and_multilabel(loss, labels, iris):
+    X, y = iris
+    y = (y == 1).astype(int) if labels == "two" else np.stack([y == 0, y > 0], axis=1).astype(int)
+    options = {"max_iter": 5, "random_state": 0}
+    theirs = MLPClassifier((5,), loss=loss, **options).fit(X, y)
+    ours = MLPClassifier((5,), **options).fit(X, y)
+    assert_allclose(theirs.predict_proba(X), ours.predict_proba(X), rtol=1e-4)
+
+
+def test_a_loss_of_columns_says_so_and_gets_them(iris):
+    X, y = iris
+    assert Squares().columnwise().__class__ is Squares
+    net = MLPClassifier(loss=Squares(), max_iter=100, random_state=0).fit(X, y == 0)
+    assert net.score(X, y == 0) > 0.95
+
+
+def test_a_loss_of_ones_own_blends_two_classes_where_it_takes_rows(rng):
+    y, raw, weights, out = Case(losses.BinaryLogLoss(), "soft_columns").draw(rng)
+    expected, loss = np.empty_like(out), Rows().columnwise()
+    value = losses.BinaryLogLoss().value_and_gradient(y, raw, weights, expected)
+    assert loss.soft_targets
+    assert not Codes().columnwise().soft_targets
+    assert_allclose(loss.value_and_gradient(y, raw, weights, out), value)
+    assert_allclose(out, expected, atol=1e-15)

@@ -3,8 +3,11 @@
 One contract: ``value_and_gradient(y, raw, weights, out)`` returns the weighted sum of the
 rows' losses and fills `out` with its gradient with respect to `raw`; the weights already
 carry one over their sum. Each loss owns its link, from raw predictions to what the user
-sees. To add one, subclass `Loss`, write ``value_and_gradient``, and name it in a dict at
-the bottom; a loss that acts on each element alone is shorter as an `Elementwise`; see `_base.py`.
+sees, and says what else is known of it: its targets, its start, its smallest value.
+
+To add one, derive from `Loss`, write ``value_and_gradient``, and name it in a dict at the
+bottom. A built-in loss is written in bound form, on buffers that it allocates once: an
+`Elementwise` or a `Rowwise` of ``_base.py``.
 """
 
 from __future__ import annotations

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
+from scipy.special import entr
 
-from sknnlab._numerics import SAFE_SCORE, aligned_empty
+from sknnlab._numerics import SAFE_SCORE, zeros_beside
 from sknnlab.losses._base import (
     LOG_CAP,
     Array,
@@ -17,8 +17,9 @@ from sknnlab.losses._base import (
     Margin,
     Rowwise,
     Smoothing,
-    column_of,
-    raise_to,
+    constants,
+    factor_of,
+    scratch,
 )
 from sknnlab.losses._columns import (
     BinaryFocal,
@@ -28,114 +29,221 @@ from sknnlab.losses._columns import (
     BinarySquaredHinge,
 )
 
+SAFE_SQUARE = SAFE_SCORE**2  # a sum of squares below it is the shorter proof of safe scores
 
-def _flat(array: Array) -> Array:
+
+def flat_view(array: Array) -> Array:
     """Return a one-dimensional view; a copy would silently go stale."""
     if not array.flags.c_contiguous:
         raise ValueError("raw and out must be C-ordered; pass np.ascontiguousarray(...).")
     return array.reshape(-1)
 
 
-def _bind_index(y: Array, n_classes: int) -> tuple[Fill, Array]:
-    """Return a function that sets the flat positions of the labels, and the positions."""
+def index_of(y: Array, n_classes: int) -> tuple[Array, Array | None]:
+    """Return the flat positions of the labels, and what to add to y to set them.
+
+    Nothing is to be added for a single row.
+    """
+    if len(y) == 1 and y.dtype == np.intp:
+        return y, None
     starts = np.arange(len(y), dtype=np.intp) * n_classes
-    index = np.empty_like(starts)
-
-    def locate() -> None:
-        np.add(starts, y, index)
-
-    return locate, index
+    return np.empty_like(starts), starts
 
 
-def _bind_targets(
+def bind_targets(
     y: Array, raw: Array, score: Array, out: Array, weight: Array
 ) -> tuple[Fill, Fill]:
     """Return what sets ``score = y.raw`` row by row, and what does ``out -= weight y``."""
-    column, ones = column_of(weight), np.ones_like(raw[0])
     if y.ndim == 2:
-        work = aligned_empty(raw.shape, raw.dtype)
+        return _bind_soft_targets(y, raw, score, out, weight)
+    index, starts = index_of(y, raw.shape[1])
+    flat_raw, flat_out = flat_view(raw), flat_view(out)
+    label, less = np.empty_like(score), np.empty_like(score)
 
-        def read() -> None:
-            np.multiply(y, raw, work)
-            work.dot(ones, score)
-
-        def subtract() -> None:
-            np.multiply(y, column, work)
-            np.subtract(out, work, out)
-
-        return read, subtract
-    locate, index = _bind_index(y, raw.shape[1])
-    flat_raw, flat_out, label = _flat(raw), _flat(out), np.empty_like(score)
-
-    def read_label() -> None:
-        locate()
+    def read() -> None:
+        if starts is not None:
+            np.add(starts, y, index)
         flat_raw.take(index, 0, score, "clip")
 
-    def subtract_label() -> None:
+    def subtract() -> None:
         flat_out.take(index, 0, label, "clip")
-        np.subtract(label, weight, label)
-        flat_out[index] = label
+        np.subtract(label, weight, less)
+        flat_out[index] = less
 
-    return read_label, subtract_label
+    return read, subtract
 
 
-def _bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Array, Array]:
-    """Return a function that sets ``out = exp(raw - shift)``, with its row sums and shift.
+def _bind_soft_targets(
+    y: Array, raw: Array, score: Array, out: Array, weight: Array
+) -> tuple[Fill, Fill]:
+    """Return the same for rows of probabilities."""
+    (work,), ones = scratch(raw, 1), np.ones_like(raw[0])
+    factor, column = factor_of(weight, raw.shape)
 
-    It tells whether there was a shift.
+    def read() -> None:
+        np.multiply(y, raw, work)
+        work.dot(ones, score)
 
-    Scores that are safe as they are need no shift: over few columns, the maximum of each
-    row costs more than all else.
+    def subtract() -> None:
+        if column is not None:
+            factor[...] = column
+        np.multiply(y, factor, work)
+        np.subtract(out, work, out)
+
+    return read, subtract
+
+
+def bind_shift(raw: Array, out: Array) -> tuple[Callable[[], bool], Array]:
+    """Return what sets ``out = exp(raw - shift)`` where a shift is needed, and the rows' shift.
+
+    It tells whether one was. Scores that are safe as they are need none: over few columns,
+    the maximum of each row costs more than all else.
     """
-    sums, shift = (np.zeros(len(raw), raw.dtype) for _ in range(2))
-    shift_column, ones, flat = shift[:, None], np.ones_like(raw[0]), _flat(raw)
+    shift, flat = np.zeros(len(raw), raw.dtype), flat_view(raw)
+    factor, column = factor_of(shift, raw.shape, out)
     largest, smallest = np.maximum.reduce, np.minimum.reduce
 
+    def exponentiate() -> bool:
+        if largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE:
+            return False
+        raw.max(1, shift)
+        if column is not None:
+            factor[...] = column
+        np.subtract(raw, factor, out)
+        np.exp(out, out)
+        return True
+
+    return exponentiate, shift
+
+
+def bind_exponentials(raw: Array, out: Array) -> tuple[Callable[[], bool], Array, Array]:
+    """Return what sets ``out = exp(raw - shift)`` and tells of a shift; row sums; shift."""
+    sums, ones, flat = np.empty(len(raw), raw.dtype), np.ones_like(raw[0]), flat_view(raw)
+    shift_and_exponentiate, shift = bind_shift(raw, out)
+
     def fill() -> bool:
-        # a sum of squares below the square of the bound is the shorter proof
-        safe = flat.dot(flat) < SAFE_SCORE**2
-        safe = safe or (largest(flat) < SAFE_SCORE and smallest(flat) > -SAFE_SCORE)
-        if safe:
+        shifted = not flat.dot(flat) < SAFE_SQUARE and shift_and_exponentiate()
+        if not shifted:
             np.exp(raw, out)
-        else:
-            raw.max(1, shift)
-            np.subtract(raw, shift_column, out)
-            np.exp(out, out)
         out.dot(ones, sums)
-        return not bool(safe)
+        return shifted
 
     return fill, sums, shift
 
 
-class _MulticlassMargin(Margin, Rowwise):
+class MulticlassMargin(Margin, Rowwise):
     """Sum over wrong classes of max(0, margin + s_j - s_y)^p."""
 
-    _power: ClassVar[int]
-
     def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
-        work, label = aligned_empty(raw.shape, raw.dtype), np.empty_like(rows)
-        label_column, ones, column = label[:, None], np.ones_like(raw[0]), column_of(weight)
-        locate, index = _bind_index(y, raw.shape[1])
-        flat_raw, flat_work, flat_out = _flat(raw), _flat(work), _flat(out)
-        margin, power = self.margin, self._power
+        (violation,), ones, power = scratch(raw, 1), np.ones_like(raw[0]), self._power
+        index, starts = index_of(y, raw.shape[1])
+        flat_raw, flat_violation, flat_out = flat_view(raw), flat_view(violation), flat_view(out)
+        label, slope = np.empty_like(rows), np.empty_like(rows)
+        beside_raw, label_column = factor_of(label, raw.shape, violation)
+        factor, column = factor_of(weight, raw.shape)
+        margin, two, none = constants(raw, self.margin, 2, 0)
+        zero, alone = zeros_beside(raw), weight.ndim == 0 and len(raw) == 1
 
         def fill() -> None:
-            locate()
-            # work = max(0, s_j - s_y + margin), 0 for the label itself
+            # violation = max(0, s_j - s_y + margin), 0 for the label itself
+            if starts is not None:
+                np.add(starts, y, index)
             flat_raw.take(index, 0, label, "clip")
-            np.subtract(raw, label_column, work)
-            np.add(work, margin, work)
-            np.maximum(work, 0, out=work)
-            flat_work[index] = 0
-            raise_to(power, work, out)
-            work.dot(ones, rows)
+            if label_column is not None:
+                beside_raw[...] = label_column
+            np.subtract(raw, beside_raw, violation)
+            np.add(violation, margin, violation)
+            np.maximum(violation, zero, out=violation)
+            flat_violation[index] = none
+            if power == 1:
+                np.sign(violation, out)
+            else:
+                np.multiply(violation, two, out)
+                np.multiply(violation, violation, violation)
+            violation.dot(ones, rows)
             # dL/ds_y = -sum_j dL/ds_j
             out.dot(ones, label)
-            np.negative(label, label)
-            flat_out[index] = label
-            np.multiply(out, column, out)
+            np.negative(label, slope)
+            flat_out[index] = slope
+            if alone:  # the weight is 1
+                return
+            if column is not None:
+                factor[...] = column
+            np.multiply(out, factor, out)
 
         return fill
+
+
+def _bind_hard_log_loss(y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
+    """Return what sets the log loss of class codes, for `LogLoss`: the usual case, in a row."""
+    sums, logs, score, share, label, less = (np.empty_like(rows) for _ in range(6))
+    index, starts = index_of(y, raw.shape[1])
+    flat_raw, flat_out, ones = flat_view(raw), flat_view(out), np.ones_like(raw[0])
+    shift_and_exponentiate, shift = bind_shift(raw, out)
+    factor, column = factor_of(share, raw.shape)
+    (cap,), uncapped = constants(raw, LOG_CAP[raw.dtype]), _uncapped_square(raw)
+
+    def fill() -> None:
+        square = flat_raw.dot(flat_raw)
+        shifted = not square < SAFE_SQUARE and shift_and_exponentiate()
+        if not shifted:
+            np.exp(raw, out)
+        out.dot(ones, sums)
+        # rows = log(sum exp(s - shift)) - (s_y - shift)
+        np.log(sums, logs)
+        if starts is not None:
+            np.add(starts, y, index)
+        flat_raw.take(index, 0, score, "clip")
+        if shifted:
+            np.subtract(score, shift, score)
+        np.subtract(logs, score, rows)
+        if not square < uncapped:
+            np.minimum(rows, cap, out=rows)
+        # out = weight (p - y)
+        np.divide(weight, sums, share)
+        if column is not None:
+            factor[...] = column
+        np.multiply(out, factor, out)
+        flat_out.take(index, 0, label, "clip")
+        np.subtract(label, weight, less)
+        flat_out[index] = less
+
+    return fill
+
+
+def _bind_single_log_loss(y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
+    """Return the same for a single row of weight 1.
+
+    Single numbers are subtracted faster in Python. That this is done in float64 changes no
+    bit: a difference of two float32, rounded to float64 first, rounds to the same float32.
+    """
+    careful = _bind_hard_log_loss(y, raw, rows, out, weight)
+    sums, log, share = (np.empty_like(rows) for _ in range(3))
+    flat_raw, flat_out, ones = flat_view(raw), flat_view(out), np.ones_like(raw[0])
+    factor, plain = share.reshape(()), min(SAFE_SQUARE, _uncapped_square(raw))
+
+    def fill() -> None:
+        if not flat_raw.dot(flat_raw) < plain:
+            return careful()
+        # rows = log(sum exp(s)) - s_y
+        np.exp(raw, out)
+        out.dot(ones, sums)
+        np.log(sums, log)
+        label = y.item()
+        rows[0] = log.item() - flat_raw.item(label)
+        # out = p - y
+        np.divide(weight, sums, share)
+        np.multiply(out, factor, out)
+        flat_out[label] = flat_out.item(label) - 1
+
+    return fill
+
+
+def _uncapped_square(raw: Array) -> float:
+    """Return the sum of squared scores below which no log loss reaches its cap."""
+    # loss <= log C + |s_j| + |s_y| <= log C + sqrt(2 sum s^2), and 0.1 for rounding
+    room = LOG_CAP[raw.dtype] - math.log(raw.shape[1]) - 0.1
+    return max(room, 0) ** 2 / 2
 
 
 class LogLoss(Smoothing, Rowwise):
@@ -167,45 +275,60 @@ class LogLoss(Smoothing, Rowwise):
            [ 0.25, -0.25]])
     """
 
+    start = "log C, C = {C}"
     link = "softmax"
-    _columns = BinaryLogLoss
+    _binary = BinaryLogLoss
+
+    def smallest(self, y: Array, n_outputs: int, weights: Array | None = None) -> float:
+        """Return the entropy of the targets, smoothed as they are; see `Loss`."""
+        p = np.eye(n_outputs)[y] if y.ndim == 1 else y.astype(np.float64)
+        p += self.label_smoothing * (1 / n_outputs - p)
+        return float(np.average(entr(p).sum(axis=1), weights=weights))
 
     def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
-        exponentials, sums, shift = _bind_exponentials(raw, out)
-        keep, spread = 1 - self.label_smoothing, self.label_smoothing / raw.shape[1]
-        score, share, kept = (np.empty_like(rows) for _ in range(3))
-        share_column, ones = share[:, None], np.ones_like(raw[0])
-        read, subtract = _bind_targets(y, raw, score, out, kept if spread else weight)
-        capped = y.ndim == 1 and not spread
-        cap = np.array(LOG_CAP[raw.dtype] if capped else math.inf, raw.dtype)
+        if y.ndim == 1 and not self.label_smoothing:
+            single = len(raw) == 1 and weight.ndim == 0
+            bind_hard = _bind_single_log_loss if single else _bind_hard_log_loss
+            return bind_hard(y, raw, rows, out, weight)
+        smoothing = self.label_smoothing
+        exponentials, sums, shift = bind_exponentials(raw, out)
+        keep, spread = constants(raw, 1 - smoothing, smoothing / raw.shape[1])
+        logs, score, own, mean, share, kept = (np.empty_like(rows) for _ in range(6))
+        factor, column = factor_of(share, raw.shape)
+        label = own if smoothing else score
+        ones = np.ones_like(raw[0])
+        read, subtract = bind_targets(y, raw, label, out, kept if smoothing else weight)
 
         def fill() -> None:
             shifted = exponentials()
             # rows = log(sum exp(s - shift)) - (y'.s - shift)
-            np.log(sums, rows)
+            np.log(sums, logs)
             read()
-            if spread:
-                np.multiply(score, keep, score)
-                raw.dot(ones, share)
-                np.multiply(share, spread, share)
-                np.add(score, share, score)
+            if smoothing:
+                np.multiply(own, keep, share)
+                raw.dot(ones, own)
+                np.multiply(own, spread, mean)
+                np.add(share, mean, score)
             if shifted:
                 np.subtract(score, shift, score)
-            np.subtract(rows, score, rows)
-            np.minimum(rows, cap, out=rows)
+            np.subtract(logs, score, rows)
             # out = weight (p - y')
             np.divide(weight, sums, share)
-            np.multiply(out, share_column, out)
-            if spread:
+            if column is not None:
+                factor[...] = column
+            np.multiply(out, factor, out)
+            if smoothing:
                 np.multiply(weight, keep, kept)
                 np.multiply(weight, spread, share)
-                np.subtract(out, share_column, out)
+                if column is not None:
+                    factor[...] = column
+                np.subtract(out, factor, out)
             subtract()
 
         return fill
 
 
-class Hinge(_MulticlassMargin):
+class Hinge(MulticlassMargin):
     r"""Multiclass SVM loss, the sum over wrong classes of their violations.
 
     .. math:: L = \sum_{j \ne y} \max(0, m + s_j - s_y)
@@ -229,11 +352,12 @@ class Hinge(_MulticlassMargin):
     2.0
     """
 
+    start = "m (C - 1), C = {C}, m = {margin:g}"
     _power = 1
-    _columns = BinaryHinge
+    _binary = BinaryHinge
 
 
-class SquaredHinge(_MulticlassMargin):
+class SquaredHinge(MulticlassMargin):
     r"""Multiclass SVM loss with squared violations.
 
     .. math:: L = \sum_{j \ne y} \max(0, m + s_j - s_y)^2
@@ -256,8 +380,9 @@ class SquaredHinge(_MulticlassMargin):
     4.0
     """
 
+    start = "m² (C - 1), C = {C}, m = {margin:g}"
     _power = 2
-    _columns = BinarySquaredHinge
+    _binary = BinarySquaredHinge
 
 
 class CrammerSinger(Margin, Rowwise):
@@ -285,33 +410,37 @@ class CrammerSinger(Margin, Rowwise):
     2.0
     """
 
-    _columns = BinaryHinge
+    start = "m, m = {margin:g}"
+    _binary = BinaryHinge
 
     def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
         rivals = np.zeros(len(raw), np.intp)
-        locate, index = _bind_index(y, raw.shape[1])
-        locate_rivals, rival_index = _bind_index(rivals, raw.shape[1])
-        flat_raw, flat_out = _flat(raw), _flat(out)
-        label, slope, margin = np.empty_like(rows), np.empty_like(rows), self.margin
+        index, starts = index_of(y, raw.shape[1])
+        rival_index, rival_starts = index_of(rivals, raw.shape[1])
+        flat_raw, flat_out = flat_view(raw), flat_view(out)
+        label, rival, slope, weighted = (np.empty_like(rows) for _ in range(4))
+        margin, never, none = constants(raw, self.margin, -math.inf, 0)
 
         def fill() -> None:
-            locate()
             # the rival is the wrong class of the highest score
+            if starts is not None:
+                np.add(starts, y, index)
             np.copyto(out, raw)
-            flat_out[index] = -math.inf
+            flat_out[index] = never
             out.argmax(1, rivals)
-            locate_rivals()
+            if rival_starts is not None:
+                np.add(rival_starts, rivals, rival_index)
             # rows = max(0, s_rival - s_y + margin)
             flat_raw.take(index, 0, label, "clip")
-            flat_raw.take(rival_index, 0, rows, "clip")
-            np.subtract(rows, label, rows)
-            np.add(rows, margin, rows)
-            np.maximum(rows, 0, out=rows)
+            flat_raw.take(rival_index, 0, rival, "clip")
+            np.subtract(rival, label, rows)
+            np.add(rows, margin, label)
+            np.maximum(label, none, out=rows)
             np.sign(rows, slope)
-            np.multiply(slope, weight, slope)
+            np.multiply(slope, weight, weighted)
             out.fill(0)
-            flat_out[rival_index] = slope
-            np.negative(slope, slope)
+            flat_out[rival_index] = weighted
+            np.negative(weighted, slope)
             flat_out[index] = slope
 
         return fill
@@ -335,33 +464,43 @@ class ClassifierSquaredError(Rowwise):
     0.25
     """
 
+    start = "(1 - 1 / C) / 2, C = {C}"
     link = "softmax"
     soft_targets = True
-    _columns = BinarySquaredError
+    _binary = BinarySquaredError
 
     def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
-        exponentials, sums, _ = _bind_exponentials(raw, out)
-        error, work = (aligned_empty(raw.shape, raw.dtype) for _ in range(2))
-        mean, ones, column = np.empty_like(rows), np.ones_like(raw[0]), column_of(weight)
-        read, subtract = _bind_targets(y, raw, mean, error, np.ones((), raw.dtype))
-        sums_column, mean_column = sums[:, None], mean[:, None]
+        exponentials, sums, _ = bind_exponentials(raw, out)
+        error, work = scratch(raw, 2)
+        mean, squares, ones = np.empty_like(rows), np.empty_like(rows), np.ones_like(raw[0])
+        one, half = constants(raw, 1, 0.5)
+        read, subtract = bind_targets(y, raw, mean, error, one)
+        total, total_column = factor_of(sums, raw.shape, work)
+        centre, mean_column = factor_of(mean, raw.shape, work)
+        factor, column = factor_of(weight, raw.shape)
 
         def fill() -> None:
             exponentials()
-            np.divide(out, sums_column, out)
+            if total_column is not None:
+                total[...] = total_column
+            np.divide(out, total, out)
             # error = p - y
             np.copyto(error, out)
             read()
             subtract()
             np.multiply(error, error, work)
-            work.dot(ones, rows)
-            np.multiply(rows, 0.5, rows)
+            work.dot(ones, squares)
+            np.multiply(squares, half, rows)
             # dL/ds = p (error - p.error)
             np.multiply(out, error, work)
             work.dot(ones, mean)
-            np.subtract(error, mean_column, error)
+            if mean_column is not None:
+                centre[...] = mean_column
+            np.subtract(error, centre, error)
             np.multiply(out, error, out)
-            np.multiply(out, column, out)
+            if column is not None:
+                factor[...] = column
+            np.multiply(out, factor, out)
 
         return fill
 
@@ -389,44 +528,49 @@ class Focal(Focusing, Rowwise):
     0.1733
     """
 
+    start = "(1 - 1 / C)^g log C, C = {C}, g = {gamma:g}"
     link = "softmax"
-    _columns = BinaryFocal
+    _binary = BinaryFocal
 
     def _bind_rows(self, y: Array, raw: Array, rows: Array, out: Array, weight: Array) -> Fill:
-        exponentials, sums, shift = _bind_exponentials(raw, out)
-        locate, index = _bind_index(y, raw.shape[1])
-        flat_raw, flat_out, ones = _flat(raw), _flat(out), np.ones_like(raw[0])
-        wrong, q, focus, slope = (np.empty_like(rows) for _ in range(4))
-        slope_column, gamma, tiny = slope[:, None], self.gamma, float(np.finfo(raw.dtype).tiny)
+        exponentials, sums, shift = bind_exponentials(raw, out)
+        index, starts = index_of(y, raw.shape[1])
+        flat_raw, flat_out, ones = flat_view(raw), flat_view(out), np.ones_like(raw[0])
+        nll, wrong, q, focus, a, b = (np.empty_like(rows) for _ in range(6))
+        factor, column = factor_of(b, raw.shape)
+        gamma, tiny, none, one = constants(raw, self.gamma, np.finfo(raw.dtype).tiny, 0, 1)
 
         def fill() -> None:
-            locate()
+            if starts is not None:
+                np.add(starts, y, index)
             if not exponentials():
                 shift.fill(0)
-            # rows = -log p_y = log(sum exp(s - shift)) - (s_y - shift)
-            flat_raw.take(index, 0, rows, "clip")
-            np.subtract(shift, rows, rows)
-            np.log(sums, slope)
-            np.add(rows, slope, rows)
-            np.maximum(rows, 0, out=rows)
+            # nll = -log p_y = log(sum exp(s - shift)) - (s_y - shift)
+            flat_raw.take(index, 0, a, "clip")
+            np.subtract(shift, a, b)
+            np.log(sums, a)
+            np.add(b, a, q)
+            np.maximum(q, none, out=nll)
             # q = 1 - p_y, from the wrong classes alone: exact as p_y -> 1
-            flat_out[index] = 0
+            flat_out[index] = none
             out.dot(ones, wrong)
             np.divide(wrong, sums, q)
             np.power(q, gamma, focus)
-            # dL/ds_y = -slope = -q^gamma (q + gamma p_y (-log p_y))
-            np.subtract(1, q, slope)
-            np.multiply(slope, rows, slope)
-            np.multiply(slope, gamma, slope)
-            np.add(slope, q, slope)
-            np.multiply(slope, focus, slope)
-            np.multiply(slope, weight, slope)
-            np.multiply(rows, focus, rows)
+            np.multiply(nll, focus, rows)
+            # dL/ds_y = -a = -weight q^gamma (q + gamma p_y (-log p_y))
+            np.subtract(one, q, a)
+            np.multiply(a, nll, b)
+            np.multiply(b, gamma, a)
+            np.add(a, q, b)
+            np.multiply(b, focus, q)
+            np.multiply(q, weight, a)
             # the wrong classes share the slope in proportion to their probabilities
-            np.negative(slope, focus)
-            np.maximum(wrong, tiny, out=wrong)
-            np.divide(slope, wrong, slope)
-            np.multiply(out, slope_column, out)
+            np.negative(a, focus)
+            np.maximum(wrong, tiny, out=q)
+            np.divide(a, q, b)
+            if column is not None:
+                factor[...] = column
+            np.multiply(out, factor, out)
             flat_out[index] = focus
 
         return fill

@@ -9,24 +9,36 @@ import numpy as np
 from scipy.special import xlogy
 
 from sknnlab._numerics import softplus_tail_into
-from sknnlab.losses._base import Array, Elementwise, cross_entropy
+from sknnlab.losses._base import Array, Elementwise, Fill, constants, scratch
+from sknnlab.losses._columns import bind_cross_entropy, mean_entropy
 
 _EXP_LIMIT = {
     np.dtype(kind): 0.75 * math.log(np.finfo(kind).max) for kind in (np.float32, np.float64)
 }
 
 
-def _exponential(x: Array, value: Array, slope: Array) -> None:
-    """Set both to exp(x); where that nears overflow, `value` goes on along its tangent."""
-    np.minimum(x, _EXP_LIMIT[x.dtype], out=slope)
-    # value = exp(slope) (1 + x - slope)
-    np.subtract(x, slope, value)
-    value += 1
-    np.exp(slope, slope)
-    value *= slope
+def bind_exponential(x: Array, value: Array, slope: Array) -> Fill:
+    """Return what sets both to exp(x); near overflow `value` goes on along its tangent."""
+    (lower, work), (limit, one) = scratch(x, 2), constants(x, _EXP_LIMIT[x.dtype], 1)
+
+    def fill() -> None:
+        np.minimum(x, limit, out=lower)
+        # value = exp(lower) (1 + x - lower)
+        np.subtract(x, lower, value)
+        np.add(value, one, work)
+        np.exp(lower, slope)
+        np.multiply(work, slope, value)
+
+    return fill
 
 
-class SquaredError(Elementwise):
+class Numbers(Elementwise):
+    """For y of numbers, one or several a row."""
+
+    targets = ("numbers",)
+
+
+class SquaredError(Numbers):
     r"""Half the squared error, :math:`L = \tfrac12 (s - y)^2`: predicts the mean.
 
     Examples
@@ -38,15 +50,21 @@ class SquaredError(Elementwise):
     array([-1.,  0.])
     """
 
+    start = "half the mean square of y"
     is_convex = True
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        np.subtract(raw, y, grad)
-        np.multiply(grad, grad, loss)
-        loss *= 0.5
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        (work,), (half,) = scratch(raw, 1), constants(raw, 0.5)
+
+        def fill() -> None:
+            np.subtract(raw, y, slope)
+            np.multiply(slope, slope, work)
+            np.multiply(work, half, loss)
+
+        return fill
 
 
-class AbsoluteError(Elementwise):
+class AbsoluteError(Numbers):
     r"""Absolute error, :math:`L = |s - y|`: predicts the median.
 
     Examples
@@ -56,15 +74,21 @@ class AbsoluteError(Elementwise):
     1.0
     """
 
+    start = "the mean of |y|"
     is_convex = True
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        np.subtract(raw, y, grad)
-        np.abs(grad, loss)
-        np.sign(grad, grad)
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        (residual,) = scratch(raw, 1)
+
+        def fill() -> None:
+            np.subtract(raw, y, residual)
+            np.absolute(residual, loss)
+            np.sign(residual, slope)
+
+        return fill
 
 
-class Huber(Elementwise):
+class Huber(Numbers):
     r"""Squared error for small residuals, absolute error for large ones.
 
     .. math:: L = c \, (r - c / 2), \quad r = s - y, \quad
@@ -87,23 +111,30 @@ class Huber(Elementwise):
     2.5
     """
 
+    start = "the mean Huber loss of y"
     is_convex = True
     _ranges: ClassVar = {"delta": {"low": 0, "low_open": True}}
 
     def __init__(self, delta: float = 1.0):
         self.delta = delta
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        np.subtract(raw, y, loss)
-        np.maximum(loss, -self.delta, out=grad)
-        np.minimum(grad, self.delta, out=grad)
-        # loss = grad (loss - grad / 2)
-        np.multiply(grad, 0.5, work)
-        loss -= work
-        loss *= grad
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        residual, work = scratch(raw, 2)
+        half, high, low = constants(raw, 0.5, self.delta, -self.delta)
+
+        def fill() -> None:
+            np.subtract(raw, y, residual)
+            np.maximum(residual, low, out=work)
+            np.minimum(work, high, out=slope)
+            # loss = slope (residual - slope / 2)
+            np.multiply(slope, half, loss)
+            np.subtract(residual, loss, work)
+            np.multiply(work, slope, loss)
+
+        return fill
 
 
-class Quantile(Elementwise):
+class Quantile(Numbers):
     r"""Pinball loss: predicts a quantile.
 
     .. math:: L = \max(q (y - s), (q - 1) (y - s))
@@ -124,26 +155,33 @@ class Quantile(Elementwise):
     1.5
     """
 
+    start = "the mean pinball loss of y"
     is_convex = True
     _ranges: ClassVar = {"quantile": {"low": 0, "high": 1, "low_open": True, "high_open": True}}
 
     def __init__(self, quantile: float = 0.5):
         self.quantile = quantile
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        # loss = |s - y| / 2 + (1/2 - q) (s - y)
-        tilt = 0.5 - self.quantile
-        np.subtract(raw, y, grad)
-        np.abs(grad, loss)
-        loss *= 0.5
-        np.multiply(grad, tilt, work)
-        loss += work
-        np.sign(grad, grad)
-        grad *= 0.5
-        grad += tilt
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        residual, work = scratch(raw, 2)
+        half, tilt = constants(raw, 0.5, 0.5 - self.quantile)
+
+        def fill() -> None:
+            # loss = |s - y| / 2 + (1/2 - q) (s - y)
+            np.subtract(raw, y, residual)
+            np.absolute(residual, work)
+            np.multiply(work, half, slope)
+            np.multiply(residual, tilt, work)
+            np.add(slope, work, loss)
+            # slope = sign(s - y) / 2 + 1/2 - q
+            np.sign(residual, work)
+            np.multiply(work, half, residual)
+            np.add(residual, tilt, slope)
+
+        return fill
 
 
-class Poisson(Elementwise):
+class Poisson(Numbers):
     r"""Half the Poisson deviance with log link, for counts: predicts the mean exp(s).
 
     .. math:: L = e^s - y s + y \log y - y
@@ -162,6 +200,7 @@ class Poisson(Elementwise):
     0.5
     """
 
+    start = "the mean of 1 + y log y - y"
     link = "exp"
     positive_only = True
     is_convex = True
@@ -173,17 +212,24 @@ class Poisson(Elementwise):
                 f"The Poisson loss needs targets y >= 0, got a minimum of {y.min():g}."
             )
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        _exponential(raw, loss, grad)
-        grad -= y
-        np.multiply(y, raw, work)
-        loss -= work
-        xlogy(y, y, work)
-        loss += work
-        loss -= y
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        value, exponential, work = scratch(raw, 3)
+        exponentiate = bind_exponential(raw, value, exponential)
+
+        def fill() -> None:
+            exponentiate()
+            np.subtract(exponential, y, slope)
+            # loss = e^s - y s + y log y - y
+            np.multiply(y, raw, work)
+            np.subtract(value, work, loss)
+            xlogy(y, y, work)
+            np.add(loss, work, value)
+            np.subtract(value, y, loss)
+
+        return fill
 
 
-class Gamma(Elementwise):
+class Gamma(Numbers):
     r"""Half the gamma deviance with log link, for positive y: predicts the mean exp(s).
 
     .. math:: L = e^u - u - 1, \quad u = \log y - s
@@ -202,6 +248,7 @@ class Gamma(Elementwise):
     0.0
     """
 
+    start = "the mean of y - log y - 1"
     link = "exp"
     positive_only = True
     is_convex = True
@@ -211,16 +258,24 @@ class Gamma(Elementwise):
         if not (y > 0).all():
             raise ValueError(f"The gamma loss needs targets y > 0, got a minimum of {y.min():g}.")
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        np.log(y, work)
-        work -= raw
-        _exponential(work, loss, grad)
-        np.subtract(1, grad, grad)
-        loss -= work
-        loss -= 1
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        (u, value, exponential), (one,) = scratch(raw, 3), constants(raw, 1)
+        exponentiate = bind_exponential(u, value, exponential)
+
+        def fill() -> None:
+            # u = log y - s
+            np.log(y, loss)
+            np.subtract(loss, raw, u)
+            exponentiate()
+            np.subtract(one, exponential, slope)
+            # loss = e^u - u - 1
+            np.subtract(value, u, exponential)
+            np.subtract(exponential, one, loss)
+
+        return fill
 
 
-class LogCosh(Elementwise):
+class LogCosh(Numbers):
     r"""Logarithm of the hyperbolic cosine, :math:`L = \log\cosh(s - y)`: a smooth |s - y|.
 
     Examples
@@ -230,20 +285,26 @@ class LogCosh(Elementwise):
     0.4338
     """
 
+    start = "the mean of log cosh y"
     is_convex = True
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        np.subtract(raw, y, grad)
-        # loss = |r| + log(1 + exp(-2 |r|)) - log 2
-        np.multiply(grad, 2, work)
-        softplus_tail_into(work, loss)
-        np.abs(grad, work)
-        loss += work
-        loss -= math.log(2)
-        np.tanh(grad, grad)
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        (residual, a, b), (two, log_2) = scratch(raw, 3), constants(raw, 2, math.log(2))
+
+        def fill() -> None:
+            np.subtract(raw, y, residual)
+            # loss = |r| + log(1 + exp(-2 |r|)) - log 2
+            np.multiply(residual, two, slope)
+            softplus_tail_into(slope, a, b)
+            np.absolute(residual, b)
+            np.add(a, b, slope)
+            np.subtract(slope, log_2, loss)
+            np.tanh(residual, slope)
+
+        return fill
 
 
-class BinaryCrossEntropy(Elementwise):
+class BinaryCrossEntropy(Numbers):
     r"""Cross entropy of a proportion y in [0, 1] and p = sigmoid(s).
 
     .. math:: L = -y \log p - (1 - y) \log(1 - p)
@@ -255,6 +316,7 @@ class BinaryCrossEntropy(Elementwise):
     0.6931
     """
 
+    start = "log 2 an output"
     link = "logistic"
     is_convex = True
 
@@ -266,5 +328,9 @@ class BinaryCrossEntropy(Elementwise):
                 f"{y.min():g} to {y.max():g}."
             )
 
-    def _elementwise(self, y: Array, raw: Array, loss: Array, grad: Array, work: Array) -> None:
-        cross_entropy(y, raw, loss, grad, work)
+    def smallest(self, y: Array, n_outputs: int, weights: Array | None = None) -> float:
+        """Return the entropy of the targets; see `Loss`."""
+        return mean_entropy(y.astype(np.float64), weights)
+
+    def _bind_elements(self, y: Array, raw: Array, loss: Array, slope: Array) -> Fill:
+        return bind_cross_entropy(y, raw, loss, slope)
