@@ -14,7 +14,7 @@ from sklearn import metrics
 from sklearn.base import clone
 
 from sknnlab import MLPClassifier, losses
-from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss, Loss
+from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss, Loss, check_kind
 
 DTYPES = [np.float32, np.float64]
 
@@ -282,6 +282,17 @@ def test_aliases_name_the_same_class():
     assert CLASSIFIER_LOSSES["log_loss"] is CLASSIFIER_LOSSES["softmax"]
     assert CLASSIFIER_LOSSES["log_loss"] is CLASSIFIER_LOSSES["cross_entropy"]
     assert REGRESSOR_LOSSES["quantile"] is REGRESSOR_LOSSES["pinball"]
+
+
+@pytest.mark.parametrize("name", CLASSIFIER_LOSSES)
+def test_every_name_of_a_classifiers_loss_is_a_class(name):
+    prefix = "Classifier" if name == "squared_error" else ""  # a regressor has the name too
+    assert getattr(losses, prefix + name.title().replace("_", "")) is CLASSIFIER_LOSSES[name]
+
+
+@pytest.mark.parametrize("name", REGRESSOR_LOSSES)
+def test_every_name_of_a_regressors_loss_is_a_class(name):
+    assert getattr(losses, name.title().replace("_", "")) is REGRESSOR_LOSSES[name]
 
 
 # -- known values ------------------------------------------------------------------------
@@ -812,3 +823,34 @@ def test_a_loss_of_ones_own_blends_two_classes_where_it_takes_rows(rng):
     assert not Codes().columnwise().soft_targets
     assert_allclose(loss.value_and_gradient(y, raw, weights, out), value)
     assert_allclose(out, expected, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind", "multiclass", "words"),
+    [
+        (LogLoss(), "regressor", False, r"LogLoss\(\) learns classes, but a regressor .*'huber'"),
+        (losses.BinaryHinge(), "regressor", False, "learns classes, but a regressor"),
+        (
+            losses.Huber(),
+            "classifier",
+            True,
+            "learns numbers, but a classifier .*'hinge'",
+        ),
+        (losses.BinaryHinge(), "classifier", True, "columns of 0 and 1, but y has several classes"),
+        (Squares(), "classifier", True, "columns of 0 and 1, but y has several classes"),
+    ],
+    ids=str,
+)
+def test_a_loss_of_another_kind_is_refused_in_words(loss, kind, multiclass, words):
+    with pytest.raises(ValueError, match=words):
+        check_kind(loss, kind, multiclass)
+
+
+def test_a_loss_that_fits_is_not_refused():
+    for loss in CLASSIFIERS:
+        check_kind(loss, "classifier", multiclass=True)
+        check_kind(loss.columnwise(), "classifier")
+    for loss in [*REGRESSORS, Codes(), Squares()]:
+        check_kind(loss, "regressor")
+    for loss in (Codes(), Rows()):
+        check_kind(loss, "classifier", multiclass=True)

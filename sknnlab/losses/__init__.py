@@ -51,6 +51,7 @@ __all__ = [
     "BinarySquaredHinge",
     "ClassifierSquaredError",
     "CrammerSinger",
+    "CrossEntropy",
     "Focal",
     "Gamma",
     "Hinge",
@@ -58,11 +59,19 @@ __all__ = [
     "LogCosh",
     "LogLoss",
     "Loss",
+    "Pinball",
     "Poisson",
     "Quantile",
+    "Softmax",
     "SquaredError",
     "SquaredHinge",
+    "check_kind",
 ]
+
+# by the other names that the registries know
+CrossEntropy = LogLoss
+Softmax = LogLoss
+Pinball = Quantile
 
 CLASSIFIER_LOSSES: dict[str, type[Loss]] = {
     "log_loss": LogLoss,
@@ -85,3 +94,42 @@ REGRESSOR_LOSSES: dict[str, type[Loss]] = {
     "log_cosh": LogCosh,
     "binary_cross_entropy": BinaryCrossEntropy,
 }
+
+
+def check_kind(loss: Loss, kind: str, multiclass: bool = False) -> None:
+    """Check that a loss can learn what an estimator is given.
+
+    Parameters
+    ----------
+    loss : Loss
+    kind : {"classifier", "regressor"}
+        The estimator.
+    multiclass : bool
+        Whether a classifier's y holds more than two classes, one a row.
+
+    Raises
+    ------
+    ValueError
+        A loss of numbers in a classifier, of classes in a regressor, or of binary columns
+        for several classes; the message names those that fit.
+
+    Examples
+    --------
+    >>> check_kind(Huber(), "regressor")
+    >>> check_kind(Pinball(), "classifier")
+    Traceback (most recent call last):
+        ...
+    ValueError: loss=Quantile() learns numbers, but a classifier learns classes; choose one of \
+['crammer_singer', 'cross_entropy', 'focal', 'hinge', 'log_loss', 'softmax', 'squared_error', \
+'squared_hinge'].
+    """
+    registry = CLASSIFIER_LOSSES if kind == "classifier" else REGRESSOR_LOSSES
+    choice = f"choose one of {sorted(registry)}."
+    wanted = "classes" if kind == "classifier" else "numbers"
+    if wanted not in loss.targets:
+        learned = " or ".join(loss.targets)
+        raise ValueError(f"loss={loss!r} learns {learned}, but a {kind} learns {wanted}; {choice}")
+    if multiclass and loss.columns:
+        raise ValueError(
+            f"loss={loss!r} learns columns of 0 and 1, but y has several classes; {choice}"
+        )
