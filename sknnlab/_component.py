@@ -12,13 +12,23 @@ import difflib
 import inspect
 import math
 import numbers
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
-__all__ = ["Component", "PartsMixin", "check_choice", "check_real", "nearest", "resolve"]
+__all__ = [
+    "Component",
+    "PartsMixin",
+    "check_choice",
+    "check_real",
+    "nearest",
+    "resolve",
+    "shared_text",
+]
+
+Part = TypeVar("Part", bound=type)
 
 
 class Component(BaseEstimator):
@@ -30,6 +40,28 @@ class Component(BaseEstimator):
 
     def check_parameters(self) -> None:
         """Raise ValueError or TypeError for a hyperparameter out of its range."""
+
+
+def shared_text(**texts: str) -> Callable[[Part], Part]:
+    """Return a decorator that inserts texts which several parts share into their docstrings.
+
+    Parameters
+    ----------
+    **texts : str
+        What a line ``{name}`` is replaced by; in it, ``{default}`` is the default of the
+        part's own parameter of that name.
+    """
+
+    def decorate(part: Part) -> Part:
+        lines = inspect.cleandoc(part.__doc__ or "").split("\n")
+        for name, one in inspect.signature(part).parameters.items():
+            if name in texts and f"{{{name}}}" in lines:
+                text = inspect.cleandoc(texts[name]).replace("{default}", repr(one.default))
+                lines[lines.index(f"{{{name}}}")] = text
+        part.__doc__ = "\n".join(lines)
+        return part
+
+    return decorate
 
 
 def check_choice(part: object, name: str, allowed: tuple[str, ...]) -> None:

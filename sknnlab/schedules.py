@@ -11,7 +11,7 @@ import math
 from abc import abstractmethod
 from typing import ClassVar, NamedTuple
 
-from sknnlab._component import Component, check_real
+from sknnlab._component import Component, check_real, shared_text
 
 __all__ = [
     "SCHEDULES",
@@ -50,8 +50,8 @@ class Progress(NamedTuple):
     n_steps: int
     epoch: int
     n_epochs: int
-    n_samples_seen: int
-    n_plateaus: int
+    n_samples_seen: int = 0
+    n_plateaus: int = 0
 
 
 class Schedule(Component):
@@ -66,6 +66,23 @@ class Schedule(Component):
         Whether the schedule has an end, and so runs all epochs.
     moves_within_epochs : bool
         Whether the factor changes from step to step.
+
+    References
+    ----------
+    P. Goyal et al. (2017). Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour.
+    arXiv:1706.02677. Section 2.2 (warm-up).
+
+    Examples
+    --------
+    A schedule can be looked at without a run, and a run tells what it did:
+
+    >>> from sknnlab import MLPRegressor
+    >>> schedule = Exponential(gamma=0.5, warmup=2)
+    >>> [schedule(Progress(epoch, 4, epoch, 4)) for epoch in range(4)]  # a step an epoch
+    [0.5, 0.5, 0.25, 0.125]
+    >>> net = MLPRegressor(learning_rate=schedule, learning_rate_init=0.1, max_iter=4)
+    >>> net.fit([[0.0], [1.0]], [0.0, 1.0]).history_["learning_rate"]
+    [0.05, 0.05, 0.025, 0.0125]
     """
 
     finite: ClassVar[bool] = False
@@ -104,19 +121,29 @@ class Schedule(Component):
         return False
 
 
+_with_warmup = shared_text(
+    warmup="""
+    warmup : float, default={default}
+        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    """
+)
+
+
+@_with_warmup
 class Constant(Schedule):
     r"""The rate stays what it is.
 
     Parameters
     ----------
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
 
     Examples
     --------
+    With a warm-up of four epochs (here of a step each):
+
     >>> from sknnlab.schedules import Constant, Progress
-    >>> round(Constant()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    1.0
+    >>> [Constant(warmup=4)(Progress(epoch, 8, epoch, 8)) for epoch in range(8)]
+    [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     def __init__(self, warmup: float = 0):
@@ -126,6 +153,7 @@ class Constant(Schedule):
         return 1.0
 
 
+@_with_warmup
 class InvScaling(Schedule):
     r"""scikit-learn's inverse scaling: :math:`(n + 1)^{-p}` for n rows seen.
 
@@ -133,14 +161,23 @@ class InvScaling(Schedule):
     ----------
     power_t : float, default=0.5
         The exponent p, >= 0.
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    F. Pedregosa et al. (2011). Scikit-learn: Machine Learning in Python. JMLR 12:
+    `sklearn.neural_network.MLPClassifier`, ``learning_rate="invscaling"``.
 
     Examples
     --------
+    What counts is rows, so a larger data set slows down sooner:
+
     >>> from sknnlab.schedules import InvScaling, Progress
-    >>> round(InvScaling()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.044677
+    >>> for n_rows in (100, 10_000):
+    ...     run = [Progress(i, 5, i, 5, n_samples_seen=i * n_rows) for i in range(5)]
+    ...     print([round(InvScaling()(here), 3) for here in run])
+    [1.0, 0.1, 0.071, 0.058, 0.05]
+    [1.0, 0.01, 0.007, 0.006, 0.005]
     """
 
     def __init__(self, power_t: float = 0.5, warmup: float = 0):
@@ -156,6 +193,7 @@ class InvScaling(Schedule):
         return float((progress.n_samples_seen + 1) ** -self.power_t)
 
 
+@_with_warmup
 class Adaptive(Schedule):
     r"""scikit-learn's adaptive rate: divided by 5 at every plateau.
 
@@ -163,14 +201,20 @@ class Adaptive(Schedule):
 
     Parameters
     ----------
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    F. Pedregosa et al. (2011). Scikit-learn: Machine Learning in Python. JMLR 12:
+    `sklearn.neural_network.MLPClassifier`, ``learning_rate="adaptive"``.
 
     Examples
     --------
     >>> from sknnlab.schedules import Adaptive, Progress
-    >>> round(Adaptive()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.04
+    >>> [round(Adaptive()(Progress(40, 100, 40, 100, n_plateaus=n)), 4) for n in range(4)]
+    [1.0, 0.2, 0.04, 0.008]
+    >>> Adaptive().survives_plateau(rate=1e-6, n_plateaus=3)
+    False
     """
 
     def __init__(self, warmup: float = 0):
@@ -184,6 +228,7 @@ class Adaptive(Schedule):
         return rate > 1e-6
 
 
+@_with_warmup
 class StepDecay(Schedule):
     r"""Multiplied by `gamma` every `step_size` epochs.
 
@@ -193,14 +238,19 @@ class StepDecay(Schedule):
         Epochs between two drops, >= 1.
     gamma : float, default=0.1
         Factor of each drop, in (0, 1].
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    K. He, X. Zhang, S. Ren and J. Sun (2016). Deep Residual Learning for Image Recognition.
+    CVPR. Section 4.2.
 
     Examples
     --------
-    >>> from sknnlab.schedules import StepDecay, Progress
-    >>> round(StepDecay()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    1.0
+    >>> from sknnlab.schedules import Progress, StepDecay
+    >>> schedule = StepDecay(step_size=3, gamma=0.5)
+    >>> [schedule(Progress(epoch, 9, epoch, 9)) for epoch in range(9)]  # a step an epoch
+    [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25, 0.25]
     """
 
     def __init__(self, step_size: int = 30, gamma: float = 0.1, warmup: float = 0):
@@ -218,6 +268,7 @@ class StepDecay(Schedule):
         return float(self.gamma ** (progress.epoch // self.step_size))
 
 
+@_with_warmup
 class Exponential(Schedule):
     r"""Multiplied by `gamma` every epoch.
 
@@ -225,14 +276,19 @@ class Exponential(Schedule):
     ----------
     gamma : float, default=0.95
         Factor an epoch, in (0, 1].
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    C. Szegedy et al. (2016). Rethinking the Inception Architecture. CVPR. Section 8.
 
     Examples
     --------
+    The default halves the rate about every 13 epochs:
+
     >>> from sknnlab.schedules import Exponential, Progress
-    >>> round(Exponential()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.773781
+    >>> [round(Exponential()(Progress(i, 60, i, 60)), 3) for i in (0, 1, 2, 13, 26, 39)]
+    [1.0, 0.95, 0.902, 0.513, 0.264, 0.135]
     """
 
     def __init__(self, gamma: float = 0.95, warmup: float = 0):
@@ -248,6 +304,7 @@ class Exponential(Schedule):
         return float(self.gamma**progress.epoch)
 
 
+@_with_warmup
 class InverseTime(Schedule):
     r""":math:`1 / (1 + k t)` after t epochs (1/t decay).
 
@@ -255,14 +312,20 @@ class InverseTime(Schedule):
     ----------
     decay : float, default=0.1
         The k, >= 0.
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    H. Robbins and S. Monro (1951). A Stochastic Approximation Method. Annals of
+    Mathematical Statistics 22.
 
     Examples
     --------
+    It falls fast at first and slowly later, other than an exponential:
+
     >>> from sknnlab.schedules import InverseTime, Progress
-    >>> round(InverseTime()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.666667
+    >>> [round(InverseTime()(Progress(i, 100, i, 100)), 3) for i in (0, 10, 20, 40, 80)]
+    [1.0, 0.5, 0.333, 0.2, 0.111]
     """
 
     def __init__(self, decay: float = 0.1, warmup: float = 0):
@@ -278,19 +341,26 @@ class InverseTime(Schedule):
         return 1 / (1 + self.decay * progress.epoch)
 
 
+@_with_warmup
 class Linear(Schedule):
     r"""Falls linearly to zero at the end of the run, step by step.
 
     Parameters
     ----------
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    A. Defazio, A. Cutkosky, H. Mehta and K. Mishchenko (2023). Optimal Linear Decay Learning
+    Rate Schedules and Further Refinements. arXiv:2310.07831.
 
     Examples
     --------
+    It moves with every step, here two an epoch; the last step is one short of zero:
+
     >>> from sknnlab.schedules import Linear, Progress
-    >>> round(Linear()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.5
+    >>> [Linear()(Progress(step, 8, step // 2, 4)) for step in range(8)]
+    [1.0, 0.875, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125]
     """
 
     finite = True
@@ -303,13 +373,13 @@ class Linear(Schedule):
         return 1 - progress.step / progress.n_steps
 
 
+@_with_warmup
 class Cosine(Schedule):
     r"""Half a cosine from 1 to 0 over the run, step by step.
 
     Parameters
     ----------
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
 
     References
     ----------
@@ -318,9 +388,11 @@ class Cosine(Schedule):
 
     Examples
     --------
+    Slow at both ends, unlike `Linear`:
+
     >>> from sknnlab.schedules import Cosine, Progress
-    >>> round(Cosine()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.5
+    >>> [round(Cosine()(Progress(step, 8, step, 8)), 2) for step in range(8)]
+    [1.0, 0.96, 0.85, 0.69, 0.5, 0.31, 0.15, 0.04]
     """
 
     finite = True
@@ -333,6 +405,7 @@ class Cosine(Schedule):
         return 0.5 * (1 + math.cos(math.pi * progress.step / progress.n_steps))
 
 
+@_with_warmup
 class CosineRestarts(Schedule):
     r"""Half cosines that start again, each `multiplier` times as long as the one before.
 
@@ -342,8 +415,7 @@ class CosineRestarts(Schedule):
         Epochs of the first, >= 1.
     multiplier : int, default=2
         Growth of the periods, >= 1.
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
 
     References
     ----------
@@ -352,9 +424,12 @@ class CosineRestarts(Schedule):
 
     Examples
     --------
+    Restarts after 2 epochs, then after 4 more:
+
     >>> from sknnlab.schedules import CosineRestarts, Progress
-    >>> round(CosineRestarts()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.5
+    >>> schedule = CosineRestarts(period=2)
+    >>> [round(schedule(Progress(epoch, 8, epoch, 8)), 2) for epoch in range(8)]
+    [1.0, 0.5, 1.0, 0.85, 0.5, 0.15, 1.0, 0.96]
     """
 
     moves_within_epochs = True
@@ -379,6 +454,7 @@ class CosineRestarts(Schedule):
         return 0.5 * (1 + math.cos(math.pi * here / period))
 
 
+@_with_warmup
 class OneCycle(Schedule):
     r"""One cycle: from low up to the full rate, then down to almost nothing.
 
@@ -392,8 +468,7 @@ class OneCycle(Schedule):
         The peak over the first rate, >= 1.
     final_div_factor : float, default=1e4
         The first rate over the last, >= 1.
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
 
     References
     ----------
@@ -403,8 +478,8 @@ class OneCycle(Schedule):
     Examples
     --------
     >>> from sknnlab.schedules import OneCycle, Progress
-    >>> round(OneCycle()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.793893
+    >>> [round(OneCycle()(Progress(step, 10, step, 10)), 2) for step in range(10)]
+    [0.04, 0.52, 1.0, 0.95, 0.81, 0.61, 0.39, 0.19, 0.05, 0.0]
     """
 
     finite = True
@@ -438,6 +513,7 @@ class OneCycle(Schedule):
         return _cosine(1.0, low / self.final_div_factor, (progress.step - peak) / (last - peak))
 
 
+@_with_warmup
 class Plateau(Schedule):
     r"""Multiplied by `factor` at every plateau, down to `min_factor`.
 
@@ -450,14 +526,21 @@ class Plateau(Schedule):
         What each plateau leaves of the rate, in (0, 1).
     min_factor : float, default=1e-4
         Floor, in (0, 1].
-    warmup : float, default=0
-        Fraction of the run (below 1) or epochs over which the rate rises linearly.
+    {warmup}
+
+    References
+    ----------
+    A. Krizhevsky, I. Sutskever and G. Hinton (2012). ImageNet Classification with Deep
+    Convolutional Neural Networks. NIPS. Section 5.
 
     Examples
     --------
     >>> from sknnlab.schedules import Plateau, Progress
-    >>> round(Plateau()(Progress(50, 100, 5, 10, 500, 2)), 6)
-    0.01
+    >>> schedule = Plateau(factor=0.5, min_factor=0.125)
+    >>> [schedule(Progress(40, 100, 40, 100, n_plateaus=n)) for n in range(5)]
+    [1.0, 0.5, 0.25, 0.125, 0.125]
+    >>> [schedule.survives_plateau(rate=0.1, n_plateaus=n) for n in range(4)]
+    [True, True, True, False]
     """
 
     def __init__(self, factor: float = 0.1, min_factor: float = 1e-4, warmup: float = 0):
