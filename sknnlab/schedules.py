@@ -559,7 +559,9 @@ class Plateau(Schedule):
 
     def survives_plateau(self, rate: float, n_plateaus: int) -> bool:
         """Return whether the factor is still above its floor."""
-        return self.factor**n_plateaus > self.min_factor
+        factor = self.factor**n_plateaus
+        # 0.1**4 > 1e-4 in floating point, and yet it is that floor
+        return factor > self.min_factor and not math.isclose(factor, self.min_factor)
 
 
 def _cosine(start: float, end: float, share: float) -> float:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+from sknnlab import MLPClassifier
 from sknnlab.schedules import (
     SCHEDULES,
     Adaptive,
@@ -95,6 +96,22 @@ def test_what_a_plateau_does_to_training():
     assert not Adaptive().survives_plateau(1e-6, 3)
     assert Plateau(factor=0.1, min_factor=0.01).survives_plateau(1e-9, 1)
     assert not Plateau(factor=0.1, min_factor=0.01).survives_plateau(1e-9, 3)
+
+
+@pytest.mark.parametrize("n", range(1, 13))
+def test_a_plateau_at_the_floor_is_the_last_however_the_floor_rounds(n):
+    for factor in (0.1, 0.3, 0.7):
+        for floor in (factor**n, float(f"{factor**n:.12g}"), np.prod([factor] * n)):
+            schedule = Plateau(factor=factor, min_factor=float(floor))
+            assert schedule.survives_plateau(1.0, n - 1)
+            assert not schedule.survives_plateau(1.0, n)
+
+
+def test_training_ends_at_the_default_floor(iris):
+    net = MLPClassifier((5,), learning_rate="plateau", tol=10.0, n_iter_no_change=1, max_iter=99)
+    rates = net.fit(*iris).history_["learning_rate"]
+    epochs = [3, 2, 2, 2, 2]  # the first epoch is always an improvement
+    assert_allclose(rates, np.repeat(0.001 * 10.0 ** -np.arange(5), epochs))
 
 
 def test_restarts_begin_again_after_growing_periods():
