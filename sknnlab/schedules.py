@@ -18,6 +18,7 @@ __all__ = [
     "Adaptive",
     "Constant",
     "Cosine",
+    "CosineLog",
     "CosineRestarts",
     "Exponential",
     "InvScaling",
@@ -455,6 +456,54 @@ class CosineRestarts(Schedule):
 
 
 @_with_warmup
+class CosineLog(Schedule):
+    r"""Cosine bumps from zero to zero, each twice as long as the one before.
+
+    .. math:: \tfrac12 (1 - \cos(2 \pi \log_2(1 + (2^n - 1) t)))
+
+    over the run; t is taken in the middle of each step, where no factor is zero. n = 4 is
+    "coslog4" of RealMLP.
+
+    Parameters
+    ----------
+    n_cycles : int, default=4
+        The number of bumps n, in [1, 50].
+    {warmup}
+
+    References
+    ----------
+    D. Holzmüller, L. Grinsztajn and I. Steinwart (2024). Better by Default: Strong
+    Pre-Tuned MLPs and Boosted Trees on Tabular Data. NeurIPS.
+
+    Examples
+    --------
+    Two bumps, the first over a third of the run:
+
+    >>> from sknnlab.schedules import CosineLog, Progress
+    >>> [round(CosineLog(2)(Progress(step, 9, step, 9)), 2) for step in range(9)]
+    [0.41, 0.93, 0.15, 0.13, 0.72, 1.0, 0.76, 0.32, 0.04]
+    """
+
+    finite = True
+    moves_within_epochs = True
+
+    def __init__(self, n_cycles: int = 4, warmup: float = 0):
+        self.n_cycles = n_cycles
+        self.warmup = warmup
+
+    def check_parameters(self) -> None:
+        """Raise for a hyperparameter out of its range."""
+        super().check_parameters()
+        check_real(self, "n_cycles", 1, 50, integer=True)
+
+    def _factor(self, progress: Progress) -> float:
+        share = (progress.step + 0.5) / progress.n_steps
+        cycles = math.log2(1 + (2 ** int(self.n_cycles) - 1) * share)
+        # (1 - cos(2 a)) / 2 = sin(a)^2, which does not cancel near zero
+        return math.sin(math.pi * cycles) ** 2
+
+
+@_with_warmup
 class OneCycle(Schedule):
     r"""One cycle: from low up to the full rate, then down to almost nothing.
 
@@ -578,6 +627,7 @@ SCHEDULES: dict[str, type[Schedule]] = {
     "inverse_time": InverseTime,
     "linear": Linear,
     "cosine": Cosine,
+    "cosine_log": CosineLog,
     "cosine_restarts": CosineRestarts,
     "one_cycle": OneCycle,
     "plateau": Plateau,

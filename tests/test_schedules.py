@@ -12,6 +12,7 @@ from sknnlab.schedules import (
     Adaptive,
     Constant,
     Cosine,
+    CosineLog,
     CosineRestarts,
     Exponential,
     InverseTime,
@@ -77,6 +78,8 @@ def test_closed_forms():
     assert_allclose(curve(InverseTime(decay=0.3)), 1 / (1 + 0.3 * epoch))
     assert_allclose(curve(Linear()), 1 - step / N_STEPS)
     assert_allclose(curve(Cosine()), 0.5 * (1 + np.cos(np.pi * step / N_STEPS)))
+    cycles = np.log2(1 + 7 * (step + 0.5) / N_STEPS)
+    assert_allclose(curve(CosineLog(3)), 0.5 * (1 - np.cos(2 * np.pi * cycles)), atol=1e-12)
 
 
 def test_inverse_scaling_counts_rows():
@@ -112,6 +115,18 @@ def test_training_ends_at_the_default_floor(iris):
     rates = net.fit(*iris).history_["learning_rate"]
     epochs = [3, 2, 2, 2, 2]  # the first epoch is always an improvement
     assert_allclose(rates, np.repeat(0.001 * 10.0 ** -np.arange(5), epochs))
+
+
+@pytest.mark.parametrize("n_steps", [1, 15, 105, 1000, 10**9])
+def test_bumps_are_n_and_touch_no_zero(n_steps):
+    steps = np.unique(np.linspace(0, n_steps - 1, 2000).astype(int))
+    factors = [CosineLog(3)(Progress(int(i), n_steps, 0, 1)) for i in steps]
+    assert min(factors) > 0
+    if n_steps >= 1000:
+        rises = np.diff(factors) > 0
+        assert np.sum(rises[:-1] & ~rises[1:]) == 3
+        lowest = steps[1:-1][~rises[:-1] & rises[1:]] / n_steps
+        assert_allclose(lowest, [1 / 7, 3 / 7], atol=2e-3)
 
 
 def test_restarts_begin_again_after_growing_periods():
@@ -154,6 +169,9 @@ def test_rates_are_those_of_torch(schedule, make, per_epoch):
         StepDecay(gamma=0),
         Exponential(gamma=1.5),
         InverseTime(decay=-1),
+        CosineLog(n_cycles=0),
+        CosineLog(n_cycles=51),
+        CosineLog(n_cycles=2.5),
         CosineRestarts(period=0),
         CosineRestarts(multiplier=1.5),
         OneCycle(pct_start=1.0),
