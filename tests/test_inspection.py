@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import scipy.sparse
+from sklearn.base import clone
 from sklearn.datasets import (
     load_breast_cancer,
     load_diabetes,
@@ -16,12 +17,15 @@ from sklearn.datasets import (
     make_moons,
     make_regression,
 )
+from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler, scale
 
 from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor
 from sknnlab.activations import ACTIVATIONS, Tanh
+from sknnlab.callback import Monitor
+from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import Initializer, Normal
 from sknnlab.inspection import (
     THRESHOLDS,
@@ -43,7 +47,14 @@ from sknnlab.inspection import (
     threshold_context,
     update_ratios,
 )
-from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, LogLoss
+from sknnlab.losses import (
+    CLASSIFIER_LOSSES,
+    REGRESSOR_LOSSES,
+    CrammerSinger,
+    Hinge,
+    LogLoss,
+    SquaredHinge,
+)
 
 CHECKS = (
     check_data,
@@ -468,3 +479,227 @@ def test_what_cannot_be_drawn_is_said(plt):
 def test_a_diagnosis_is_drawn_on_one_figure(plt):
     figure = diagnose(MLPClassifier((8,), random_state=0, max_iter=20), *data("iris")).plot()
     assert sum(ax.get_visible() for ax in figure.axes) >= 5
+
+
+# -- whatever fit takes ------------------------------------------------------------------
+
+SMALL = MLPClassifier((8,), max_iter=20, learning_rate_init=0.01, random_state=0)
+FRAMES = {
+    "bool": lambda pd, frame: frame.assign(e=frame["a"] > 0),
+    "nullable integers": lambda pd, frame: frame.assign(e=pd.array(range(150), dtype="Int64")),
+    "nullable numbers": lambda pd, frame: frame.astype("Float64"),
+    "nullable booleans": lambda pd, frame: frame.assign(e=pd.array(frame["a"] > 0, "boolean")),
+    "objects": lambda pd, frame: frame.astype(object),
+    "float32": lambda pd, frame: frame.astype("float32").assign(e=frame["a"] > 0),
+}
+
+
+@pytest.fixture(params=FRAMES)
+def frame(request):
+    pd = pytest.importorskip("pandas")
+    X, y = data("iris")
+    return FRAMES[request.param](pd, pd.DataFrame(X, columns=list("abcd"))), y
+
+
+@pytest.fixture(scope="module")
+def labels():
+    y = data("iris")[1]
+    return np.column_stack([y > 0, y == 1]).astype(int)
+
+
+@pytest.mark.xfail(strict=True, reason="a class on the validation side alone")
+@pytest.mark.parametrize("seed", range(3))
+def test_classes_with_one_member_are_examined(seed):
+    X, y = data("iris")
+    y = np.r_[range(10, 18), y[8:]]
+    diagnosis = diagnose(SMALL, X, y, random_state=seed)
+    assert diagnosis.findings[-1].check == "compare_baselines"
+
+
+@pytest.mark.xfail(strict=True, reason="a matrix of objects")
+def test_frames_of_any_kind_of_number_are_examined(frame):
+    X, y = frame
+    clone(SMALL).fit(X, y)
+    same = diagnose(SMALL, X.to_numpy(dtype=float), y).findings
+    assert [one.check for one in diagnose(SMALL, X, y).findings] == [one.check for one in same]
+
+
+def test_validation_frames_of_any_kind_of_number_are_examined(frame):
+    X, y = frame
+    found = compare_baselines(SMALL, X, y, X_val=X.iloc[::3], y_val=y[::3])
+    assert found[0].status == "ok"
+
+
+@pytest.mark.xfail(strict=True, reason="a column for each class is expected")
+@pytest.mark.parametrize("make", [lambda y: y[:, None], lambda y: y[:, None].tolist()])
+def test_validation_targets_of_one_column_are_one_target(make):
+    X, y = data("iris")
+    found = compare_baselines(SMALL, X, y, X_val=X, y_val=make(y))
+    assert found == compare_baselines(SMALL, X, y, X_val=X, y_val=y)
+
+
+def test_a_regressors_validation_targets_of_one_column_are_one_target():
+    X, y = data("diabetes")
+    net = MLPRegressor(hidden_layer_sizes=(8,), max_iter=20, random_state=0)
+    found = compare_baselines(net, X, y, X_val=X, y_val=y[:, None])
+    assert found == compare_baselines(net, X, y, X_val=X, y_val=y)
+
+
+@pytest.mark.xfail(strict=True, reason="compared as they are")
+@pytest.mark.parametrize("make", [scipy.sparse.csr_array, scipy.sparse.coo_matrix])
+def test_sparse_multilabel_validation_targets_are_examined(make, labels):
+    X, _ = data("iris")
+    found = compare_baselines(SMALL, X, make(labels), X_val=X, y_val=make(labels))
+    assert found == compare_baselines(SMALL, X, labels, X_val=X, y_val=labels)
+    diagnose(SMALL, X, make(labels), X_val=X, y_val=make(labels))
+
+
+@pytest.mark.xfail(strict=True, reason="only one level is looked through")
+def test_a_pipeline_within_a_pipeline_is_examined():
+    X, y = data("wine, raw")
+    net = MLPClassifier(random_state=0)
+    inner = make_pipeline(PCA(10), net)
+    found = diagnose(make_pipeline(StandardScaler(), inner), X, y)
+    flat = diagnose(make_pipeline(StandardScaler(), PCA(10), net), X, y)
+    assert found.findings == flat.findings
+    alone = make_pipeline(make_pipeline(net))
+    assert diagnose(alone, scale(X), y).findings == diagnose(net, scale(X), y).findings
+
+
+UNINDEXED = pytest.mark.xfail(strict=True, reason="cannot be indexed")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("coo_matrix", marks=UNINDEXED),
+        pytest.param("bsr_array", marks=UNINDEXED),
+        "coo_array",
+        "csc_matrix",
+        "csr_array",
+        "lil_matrix",
+        "dok_array",
+    ],
+)
+def test_a_monitor_works_for_every_kind_of_sparse_rows(name):
+    pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+    X, y = data("iris")
+    monitor = Monitor(every=5)
+    clone(SMALL).set_callbacks(monitor).fit(getattr(scipy.sparse, name)(X), y)
+    assert monitor.history_["epoch"] == [5, 10, 15, 20]
+
+
+@pytest.mark.parametrize("name", ["coo_matrix", "bsr_array", "dok_array"])
+def test_every_kind_of_sparse_rows_is_examined(name):
+    X, y = data("iris")
+    rows = getattr(scipy.sparse, name)(X)
+    found = diagnose(SMALL, rows, y, X_val=rows, y_val=y).findings
+    assert found == diagnose(SMALL, scipy.sparse.csr_array(X), y, X_val=X, y_val=y).findings
+
+
+OTHER_DTYPE = pytest.mark.xfail(strict=True, reason="rows of another dtype than the network's")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "parameters"),
+    [
+        pytest.param("float32", "float64", {}, marks=OTHER_DTYPE),
+        pytest.param("float32", "float64", {"dtype": "float64"}, marks=OTHER_DTYPE),
+        pytest.param("float32", "float32", {"dtype": "float64"}, marks=OTHER_DTYPE),
+        ("float64", "float32", {}),
+        ("float64", "float64", {"dtype": "float32"}),
+    ],
+)
+def test_a_monitor_works_after_a_change_of_dtype(before, after, parameters):
+    pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+    X, y = data("iris")
+    monitor = Monitor(every=1)
+    net = MLPClassifier((8,), max_iter=2, warm_start=True, random_state=0).set_callbacks(monitor)
+    net.fit(X.astype(before), y)
+    net.set_params(**parameters).fit(X.astype(after), y)
+    assert monitor.history_["epoch"] == [3, 4]
+
+
+# -- right, not merely without a crash ---------------------------------------------------
+
+
+@pytest.mark.xfail(strict=True, reason="taken for multilabel")
+@pytest.mark.parametrize("kind", ["array", "frame", "list"])
+def test_targets_of_one_column_are_one_target(kind):
+    X, y = data("iris")
+    column = y[:, None]
+    if kind == "frame":
+        column = pytest.importorskip("pandas").DataFrame({"kind": y})
+    elif kind == "list":
+        column = column.tolist()
+    found = diagnose(SMALL, X, column)
+    assert found.findings == diagnose(SMALL, X, y).findings
+
+
+@pytest.mark.xfail(strict=True, reason="the smallest loss there can be is not subtracted")
+@pytest.mark.parametrize("name", ["classes", "two classes", "labels"])
+def test_label_smoothing_is_no_failure_to_memorize(name, labels):
+    X, y = data("iris")
+    y = {"classes": y, "two classes": y == 1, "labels": labels}[name]
+    net = MLPClassifier(loss=LogLoss(label_smoothing=0.3), random_state=0)
+    found = check_overfit_small_batch(net, X, y)
+    usual = check_overfit_small_batch(clone(net).set_params(loss="log_loss"), X, y)
+    assert found[0].status == usual[0].status == "ok"
+
+
+def test_label_smoothing_is_no_flat_curve():
+    X, y = data("digits")
+    net = MLPClassifier(loss=LogLoss(label_smoothing=0.8), random_state=0, max_iter=60)
+    assert {one.status for one in check_learning_curve(net, X, y)} == {"ok"}
+
+
+@pytest.mark.parametrize(
+    "activation",
+    [
+        "tanh",
+        "maxout",
+        pytest.param("prelu", marks=pytest.mark.xfail(strict=True, reason="at its first slope")),
+    ],
+)
+def test_the_last_look_at_activations_is_at_the_trained_network(activation):
+    X, y = data("iris")
+    net = MLPClassifier((8,), activation, max_iter=50, learning_rate_init=0.05, random_state=0)
+    found = activation_statistics(net, X, y, X_val=X, y_val=y)
+    a = HiddenFeatures(net, layer=0).fit(X, y).transform(X)
+    assert f"1: {a.mean():+.2g} +- {a.std():.2g}" in found[-1].measured
+
+
+def columns_that_repeat(X):
+    net = LinearSVMSoftmax(random_state=0)
+    return [one for one in check_data(net, X, np.arange(len(X)) % 2) if "repeat" in one.measured]
+
+
+@pytest.mark.xfail(strict=True, reason="compared by six decimals of one number")
+@pytest.mark.parametrize("seed", range(3))
+def test_distinct_columns_repeat_no_other(seed):
+    X = np.random.default_rng(seed).normal(size=(20, 10_000))
+    assert not columns_that_repeat(X)
+
+
+def test_columns_that_repeat_another_are_found_at_any_scale(rng):
+    X = rng.normal(size=(200, 8))
+    X[:, 5] = X[:, 1]
+    for factor in (1e-8, 1.0, 1e8):
+        assert columns_that_repeat(factor * X)[0].measured.startswith("1 columns repeat")
+
+
+MARGINS = {"hinge": Hinge, "squared_hinge": SquaredHinge, "crammer_singer": CrammerSinger}
+
+
+@pytest.mark.xfail(strict=True, reason="told for a margin of 1")
+@pytest.mark.parametrize("n_classes", [2, 3])
+@pytest.mark.parametrize("name", MARGINS)
+def test_the_margin_is_in_the_expected_first_loss(name, n_classes):
+    X, y = data("iris")
+    loss = MARGINS[name](margin=2.0)
+    found = check_initial_loss(LinearSVMSoftmax(loss), X, np.minimum(y, n_classes - 1))[0]
+    power = 2 if name == "squared_hinge" else 1
+    value = 2**power * (2 if n_classes == 3 and name != "crammer_singer" else 1)
+    assert found.measured == f"first loss {value}"
+    assert found.expected.startswith(f"{value}: ")
+    assert "margin" in found.expected
