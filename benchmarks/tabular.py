@@ -66,6 +66,7 @@ QUICK = ["credit_g", "wine_quality"]
 KINDS = ("binary", "multiclass", "regression")
 TRAIN_ROWS, TEST_ROWS = 6_000, 10_000
 N_FOLDS, N_BAGGED = 10, 8
+STOPPING = {"early_stopping": True, "max_iter": 1000, "n_iter_no_change": 20}
 LEAST = 1e-4  # a smaller measure counts as this, so that a ratio exists
 CATEGORIES = make_column_selector(dtype_include="category")
 
@@ -99,7 +100,7 @@ def hgb(classifies: bool, seed: int) -> Any:
 
 
 class Bagged:
-    """Trees of folds: member m trains on all but fold m, and predictions are averaged."""
+    """Trees of folds, averaged: member m holds out fold m, which says how many trees it has."""
 
     def __init__(self, classifies: bool, seed: int):
         self.classifies = classifies
@@ -109,11 +110,14 @@ class Bagged:
         kind = StratifiedKFold if self.classifies else KFold
         folds = kind(N_FOLDS, shuffle=True, random_state=self.seed).split(X, y)
         self.members = [
-            hgb(self.classifies, self.seed + m).fit(X.iloc[rows], y[rows])
-            for m, (rows, _) in zip(range(N_BAGGED), folds, strict=False)
+            self._member(m, X, y, *fold) for m, fold in zip(range(N_BAGGED), folds, strict=False)
         ]
         self.classes_ = np.unique(y)
         return self
+
+    def _member(self, m: int, X: Any, y: np.ndarray, rows: np.ndarray, held: np.ndarray) -> Any:
+        model = hgb(self.classifies, self.seed + m).set_params(**STOPPING)
+        return model.fit(X.iloc[rows], y[rows], X_val=X.iloc[held], y_val=y[held])
 
     def predict(self, X: Any) -> np.ndarray:
         if self.classifies:
