@@ -19,11 +19,10 @@ changed are the user's to delete.
 from __future__ import annotations
 
 import argparse
-import functools
-import importlib.util
 import json
 import os
 import pathlib
+import pkgutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -67,6 +66,7 @@ KINDS = ("binary", "multiclass", "regression")
 TRAIN_ROWS, TEST_ROWS = 6_000, 10_000
 N_FOLDS, N_BAGGED = 10, 8
 STOPPING = {"early_stopping": True, "max_iter": 1000, "n_iter_no_change": 20}
+OURS = "sknnlab.tabular:TabularMLPClassifier"
 LEAST = 1e-4  # a smaller measure counts as this, so that a ratio exists
 CATEGORIES = make_column_selector(dtype_include="category")
 
@@ -186,10 +186,10 @@ def ours(n_estimators: int) -> Callable[[bool, int], Any]:
 
 
 class Model(NamedTuple):
-    """A row of the tables: its title, the module it needs, and what builds it."""
+    """A row of the tables: its title, what must be there to import, and what builds it."""
 
     title: str
-    module: str
+    needs: str
     make: Callable[[bool, int], Any]
 
 
@@ -201,16 +201,15 @@ MODELS = {
     "lightgbm": Model("LightGBM", "lightgbm", lightgbm),
     "catboost": Model("CatBoost", "catboost", CatBoost),
     "realmlp": Model("RealMLP-TD", "pytabkit", realmlp),
-    "ours_1": Model("TabularMLP, 1 member", "sknnlab.tabular", ours(1)),
-    "ours_4": Model("TabularMLP, 4 members", "sknnlab.tabular", ours(4)),
-    "ours_8": Model("TabularMLP, 8 members", "sknnlab.tabular", ours(8)),
+    "ours_1": Model("TabularMLP, 1 member", OURS, ours(1)),
+    "ours_4": Model("TabularMLP, 4 members", OURS, ours(4)),
+    "ours_8": Model("TabularMLP, 8 members", OURS, ours(8)),
 }
 
 
 # -- measuring -------------------------------------------------------------------------
 
 
-@functools.lru_cache(2)
 def split(folder: pathlib.Path, name: str) -> datasets.Split:
     """Return the rows of a set; classes are numbered."""
     parts = [cut(*datasets.loader(folder).load(name, part), part) for part in ("train", "test")]
@@ -424,17 +423,22 @@ def mean_rank(values: np.ndarray) -> np.ndarray:
 
 def available(names: list[str]) -> tuple[list[str], list[str]]:
     """Return the models that can run, and a line for each that cannot."""
-    lacking = {name for name in names if not installed(MODELS[name].module)}
+    lacking = {name for name in names if not installed(MODELS[name].needs)}
     lines = [
-        f"{MODELS[name].title}: left out, no {MODELS[name].module} here."
+        f"{MODELS[name].title}: left out, there is no {MODELS[name].needs} here."
         for name in names
         if name in lacking
     ]
     return [name for name in names if name not in lacking], lines
 
 
-def installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
+def installed(name: str) -> bool:
+    """Return whether a module, or ``module:name``, can be imported."""
+    try:
+        pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return False
+    return True
 
 
 def choose_sets(options: argparse.Namespace) -> list[str]:
