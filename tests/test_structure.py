@@ -47,6 +47,7 @@ FLOORS = [
         "feature_extraction",
         "inspection",
     },
+    {"tabular"},
     {"__init__"},
 ]
 REGISTRIES = {

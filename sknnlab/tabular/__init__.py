@@ -1,0 +1,1 @@
+"""Tables: columns of numbers and categories, with gaps, as the input of a network."""
