@@ -19,7 +19,7 @@ import numpy as np
 from scipy.special import erf
 
 from sknnlab._component import Component, check_real
-from sknnlab._numerics import ZERO, zeros_beside
+from sknnlab._numerics import ZERO, sigmoid_into, zeros_beside
 
 __all__ = [
     "ACTIVATIONS",
@@ -141,7 +141,7 @@ class Logistic(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        _sigmoid(z, out)
+        sigmoid_into(z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
@@ -438,8 +438,8 @@ class GELU(Activation):
             _bounded_square(z, GELU_FLAT, out)
             _gelu_tanh(z, out, out)
         np.add(out, 1, out)
-        np.multiply(out, z, out)
         np.multiply(out, 0.5, out)
+        np.multiply(out, z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
@@ -498,13 +498,13 @@ class SiLU(Activation):
 
     def forward(self, z: np.ndarray, out: np.ndarray) -> None:
         """Fill `out` with f(z)."""
-        _sigmoid(z, out)
+        sigmoid_into(z, out)
         np.multiply(out, z, out)
 
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
         # f' = s (1 + z (1 - s)) with s the sigmoid
-        _sigmoid(z, work)
+        sigmoid_into(z, work)
         np.multiply(delta, work, delta)
         np.subtract(1, work, work)
         np.multiply(work, z, work)
@@ -600,7 +600,7 @@ class Softplus(Activation):
     def backward(self, delta: np.ndarray, z: np.ndarray, a: np.ndarray, work: np.ndarray) -> None:
         """Multiply `delta` by f'(z)."""
         # f' is the sigmoid
-        _sigmoid(z, work)
+        sigmoid_into(z, work)
         np.multiply(delta, work, delta)
 
 
@@ -720,14 +720,6 @@ class Maxout(Nonlinearity):
     def check_parameters(self) -> None:
         """Raise for a hyperparameter out of its range."""
         check_real(self, "n_pieces", 2, integer=True)
-
-
-def _sigmoid(z: np.ndarray, out: np.ndarray) -> None:
-    """Fill `out` with 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2."""
-    np.multiply(z, 0.5, out)
-    np.tanh(out, out)
-    np.multiply(out, 0.5, out)
-    np.add(out, 0.5, out)
 
 
 @lru_cache(maxsize=64)

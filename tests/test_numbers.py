@@ -64,7 +64,6 @@ def test_a_validation_loss_that_overflows_uses_up_patience(regression):
 # -- floors ------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="factor ** n lies a rounding above the floor")
 @pytest.mark.parametrize(
     ("factor", "min_factor", "n"), [(0.1, 1e-4, 4), (0.1, 1e-3, 3), (0.2, 0.008, 3)]
 )
@@ -75,7 +74,6 @@ def test_a_plateau_at_the_floor_ends_training(factor, min_factor, n):
     assert schedule(Progress(0, 10, 0, 10, 0, n)) == pytest.approx(min_factor)
 
 
-@pytest.mark.xfail(strict=True, reason="the floor lasts twice as long")
 def test_each_rate_of_a_plateau_schedule_lasts_as_long_as_patience(iris):
     net = LinearSVMSoftmax(learning_rate="plateau", tol=1e9, n_iter_no_change=2, max_iter=100)
     net.set_params(random_state=0).fit(*iris)
@@ -264,7 +262,6 @@ CLASSIFIER_ONLY = sorted(set(CLASSIFIER_LOSSES) - set(REGRESSOR_LOSSES))
 REGRESSOR_ONLY = sorted(set(REGRESSOR_LOSSES) - set(CLASSIFIER_LOSSES))
 
 
-@pytest.mark.xfail(strict=True, reason="trains silently, or fails in NumPy")
 @pytest.mark.parametrize("name", sorted(CLASSIFIER_LOSSES))
 def test_a_regressor_refuses_a_classifiers_loss(name, regression):
     net = MLPRegressor(CLASSIFIER_LOSSES[name](), max_iter=2)
@@ -272,7 +269,6 @@ def test_a_regressor_refuses_a_classifiers_loss(name, regression):
         net.fit(*regression)
 
 
-@pytest.mark.xfail(strict=True, reason="trains silently, or fails in NumPy")
 @pytest.mark.parametrize("name", sorted(REGRESSOR_LOSSES))
 @pytest.mark.parametrize("kind", [MLPClassifier, LinearSVMSoftmax])
 def test_a_classifier_refuses_a_regressors_loss(kind, name, iris):

@@ -365,7 +365,6 @@ def test_any_regressor_trains_or_says_why_not(case):
     trains_or_says_why_not(case)
 
 
-@pytest.mark.xfail(strict=True, reason="float32 X of infinities warns before it is refused")
 @PLAIN
 @given(cases(LinearSVMSoftmax))
 def test_any_linear_classifier_trains_or_says_why_not(case):

@@ -15,7 +15,7 @@ from sknnlab._estimators.fitting import Past
 from sknnlab._estimators.targets import Labels, classification_targets
 from sknnlab._estimators.weights import ClassWeights
 from sknnlab._numerics import LOG_LINKS
-from sknnlab.losses import CLASSIFIER_LOSSES, Loss
+from sknnlab.losses import CLASSIFIER_LOSSES, Loss, check_kind
 
 __all__ = ["NetworkClassifier", "gives_probabilities"]
 
@@ -81,6 +81,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
 
     def _resolve_loss(self) -> Loss:
         loss = resolve(self.loss, CLASSIFIER_LOSSES, "loss", Loss)
+        check_kind(loss, "classifier", self._target_kind == "multiclass")
         if self._target_kind != "multiclass":
             loss = loss.columnwise()
         self._loss = loss

@@ -12,7 +12,7 @@ from sklearn.utils.validation import column_or_1d
 from sknnlab._component import resolve
 from sknnlab._estimators.base import NeuralNetwork, Targets
 from sknnlab._estimators.fitting import Past
-from sknnlab.losses import REGRESSOR_LOSSES, Loss
+from sknnlab.losses import REGRESSOR_LOSSES, Loss, check_kind
 
 __all__ = ["NetworkRegressor"]
 
@@ -42,6 +42,7 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
 
     def _resolve_loss(self) -> Loss:
         self._loss = resolve(self.loss, REGRESSOR_LOSSES, "loss", Loss)
+        check_kind(self._loss, "regressor")
         return self._loss
 
     def _blends(self, loss: Loss) -> bool:

@@ -39,7 +39,7 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     blank = np.zeros((len(data), network.n_outputs), network.dtype)
     known = loss.value_and_gradient(data.y, blank, weights, np.empty_like(blank))
     first = subject.first_pass.loss
-    expected = f"{known:.4g}: {_in_words(loss, blank.shape[1])}"
+    expected = f"{known:.4g}: {loss.start_in_words(blank.shape[1])}"
     reason = "a first loss far from its known value means a wrong loss, scale or start"
     measured = f"first loss {first:.4g}"
     advice = (
@@ -54,22 +54,6 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     else:
         found.ok(measured, expected, reason)
     _check_penalty(subject, found, max(first, 1e-12))
-
-
-def _in_words(loss: Loss, n_outputs: int) -> str:
-    """Return what the loss of raw predictions 0 is called."""
-    name = type(loss).__name__
-    words = {
-        "LogLoss": f"log C, C = {n_outputs}",
-        "Hinge": f"C - 1, C = {n_outputs}",
-        "SquaredHinge": f"C - 1, C = {n_outputs}",
-        "CrammerSinger": "1",
-        "BinaryHinge": "1 a label",
-        "BinarySquaredHinge": "1 a label",
-        "BinaryLogLoss": "log 2 a label",
-        "SquaredError": "half the mean square of y",
-    }
-    return words.get(name, "the loss where all raw predictions are 0")
 
 
 def _check_penalty(subject: Subject, found: Findings, first: float) -> None:

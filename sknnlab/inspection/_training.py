@@ -92,7 +92,8 @@ def _memorize(subject: Subject, rows: np.ndarray, rate: float) -> float:
     parameters = {**PLAIN, "batch_size": len(rows), "learning_rate": "constant"}
     parameters |= {"learning_rate_init": rate, "max_iter": STEPS, "tol": 0.0}
     run = subject.run(rows, n_iter_no_change=math.inf, **parameters)
-    floor = _floor(run)
+    weights = run.data.normalized_weights(run.network.dtype)
+    floor = run.loss.smallest(run.data.y, run.network.n_outputs, weights)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -104,16 +105,6 @@ def _memorize(subject: Subject, rows: np.ndarray, rate: float) -> float:
         return math.inf
     scale = max(losses[0] - floor, 1e-12)
     return max(float(np.min(losses[-10:])) - floor, 0.0) / scale
-
-
-def _floor(run: Run) -> float:
-    """Return the smallest loss there can be on these targets (0 for most losses)."""
-    y = run.data.y
-    if y.ndim == 2 and run.loss.link == "logistic" and not np.isin(y, (0, 1)).all():
-        inside = y[(y > 0) & (y < 1)].astype(float)
-        entropy = -(inside * np.log(inside) + (1 - inside) * np.log(1 - inside))
-        return float(entropy.sum() / len(y))
-    return 0.0
 
 
 # -- the rate ----------------------------------------------------------------------------
