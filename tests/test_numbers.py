@@ -16,6 +16,7 @@ from sknnlab import CoarseToFineSearchCV, LinearSVMSoftmax, MLPClassifier, MLPRe
 from sknnlab.activations import ACTIVATIONS, GELU
 from sknnlab.augmentation import AUGMENTATIONS, GaussianNoise
 from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES, Hinge, Huber, LogLoss, Loss
+from sknnlab.normalization import BatchNorm
 from sknnlab.schedules import SCHEDULES, Plateau, Progress
 
 # -- NaN scores --------------------------------------------------------------------------
@@ -397,3 +398,98 @@ def test_a_loss_that_is_a_class_is_explained(iris):
     for one in (LogLoss, Huber):
         with pytest.raises(TypeError, match=r"\(\) instead"):
             MLPClassifier(loss=one).fit(*iris)
+
+
+# -- found by random configurations ------------------------------------------------------
+
+
+@pytest.mark.xfail(strict=True, reason="their sum warns")
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, LinearSVMSoftmax])
+def test_infinite_rows_of_either_sign_are_refused_without_a_warning(kind, iris):
+    X = iris[0].astype(np.float32)
+    net = kind(max_iter=2).fit(X, iris[1])
+    X[:2, 0] = np.inf, -np.inf
+    for call in (lambda: net.predict(X), lambda: clone(net).fit(X, iris[1])):
+        with pytest.raises(ValueError, match="infinity"):
+            call()
+
+
+@pytest.mark.xfail(strict=True, reason="the cast warns")
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, LinearSVMSoftmax])
+def test_what_float32_cannot_hold_is_refused_without_a_warning(kind, iris):
+    X, y = iris
+    net = kind(dtype="float32", max_iter=2)
+    with pytest.raises(ValueError, match="infinity"):
+        net.fit(X * 1e100, y)
+    with pytest.raises(ValueError, match="infinity"):
+        net.fit(X, y).predict(X * 1e100)
+    with pytest.raises(ValueError, match="infinity"):
+        net.fit(X, y, X_val=X * 1e100, y_val=y)
+
+
+@pytest.mark.xfail(strict=True, reason="the cast warns")
+def test_targets_that_float32_cannot_hold_are_refused_without_a_warning(regression):
+    X, y = regression
+    with pytest.raises(ValueError, match=r"\by\b"):
+        MLPRegressor(dtype="float32", max_iter=2).fit(X, y * 1e100)
+
+
+@pytest.mark.xfail(strict=True, reason="the cast warns")
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor, LinearSVMSoftmax])
+def test_weights_that_float32_cannot_hold_are_told_or_scaled_without_a_warning(kind, iris):
+    net = kind(dtype="float32", max_iter=2, random_state=0)
+    with suppress(ValueError):
+        net.fit(*iris, sample_weight=np.full(150, 1e300))
+        assert np.isfinite(net.loss_)
+        assert np.isfinite(net.predict(iris[0])).all()
+
+
+@pytest.mark.xfail(strict=True, reason="sums weight times loss first")
+def test_the_reported_loss_is_finite_under_huge_weights(regression):
+    X, y = regression
+    net = MLPRegressor(max_iter=2, random_state=0)
+    net.fit(X, 1e4 * y, sample_weight=np.full(150, 1e303))
+    assert np.isfinite(net.loss_curve_).all()
+
+
+@pytest.mark.xfail(strict=True, reason="predicts NaN")
+@pytest.mark.parametrize("kind", [MLPClassifier, MLPRegressor])
+@pytest.mark.parametrize("size", [1e160, 1e200])
+def test_a_variance_that_overflows_under_batchnorm_is_refused_or_survived(kind, size, iris):
+    X, y = iris[0] * size, iris[1]
+    for momentum in (0.0, 0.9):
+        net = kind(batchnorm=BatchNorm(momentum=momentum), max_iter=3, random_state=0)
+        assert fitted_or_refused(net, X, y) in ("finite", "diverged")
+
+
+@pytest.mark.xfail(strict=True, reason="predictions overflow")
+@pytest.mark.parametrize("kind", [MLPClassifier, LinearSVMSoftmax])
+def test_a_step_to_huge_weights_is_a_divergence_not_a_warning(kind, iris):
+    net = kind(learning_rate_init=1e300, max_iter=1, random_state=0)
+    assert fitted_or_refused(net, iris[0] * 1e100, iris[1]) in ("finite", "diverged")
+
+
+@pytest.mark.xfail(strict=True, reason="NumPy's error")
+def test_a_regressor_refuses_targets_of_text_in_words(iris):
+    with pytest.raises((ValueError, TypeError), match=r"\by\b.*number"):
+        MLPRegressor(max_iter=2).fit(iris[0], np.array(list("abc"))[iris[1]])
+
+
+@pytest.mark.xfail(strict=True, reason="unhashable, for sparse ones")
+def test_a_warm_start_refuses_another_kind_of_target_in_words(iris):
+    X, y = iris
+    net = MLPClassifier((5,), max_iter=2, warm_start=True).fit(X, y)
+    indicators = np.eye(3, dtype=int)[y]
+    for labels in (scipy.sparse.csr_array(indicators), indicators):
+        with pytest.raises(ValueError, match="multilabel"):
+            net.fit(X, labels)
+
+
+@pytest.mark.xfail(strict=True, reason="an AttributeError")
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_scorer_that_asks_for_what_the_model_lacks_is_refused_in_words(early_stopping, iris):
+    X, y = iris
+    for net, scoring in ((LinearSVMSoftmax(), "neg_log_loss"), (MLPRegressor(), "roc_auc")):
+        net.set_params(max_iter=2, scoring=scoring, early_stopping=early_stopping)
+        with pytest.raises(ValueError, match=f"scoring.*{scoring}"):
+            net.fit(X, y, X_val=X, y_val=(y == 1).astype(int))
