@@ -155,7 +155,6 @@ def multilabel(rng, n_samples=40):
     return y
 
 
-@pytest.mark.xfail(strict=True, reason="scikit-learn's refuses a label that is not there")
 def test_multilabel_class_weights_need_no_1_in_a_batch(rows, rng):
     X, y = rows[0], multilabel(rng)
     net = MLPClassifier((6,), class_weight=[{1: 3}] * 3, random_state=0)
@@ -164,7 +163,6 @@ def test_multilabel_class_weights_need_no_1_in_a_batch(rows, rng):
     assert np.isfinite(net.loss_)
 
 
-@pytest.mark.xfail(strict=True, reason="scikit-learn's refuses a label that is not there")
 def test_multilabel_class_weights_need_no_1_in_a_column(rows, rng):
     X, y = rows[0], multilabel(rng)
     y[:, 1] = 0
@@ -174,7 +172,6 @@ def test_multilabel_class_weights_need_no_1_in_a_column(rows, rng):
     assert_allclose(net.coefs_[0], same.coefs_[0], rtol=1e-9)
 
 
-@pytest.mark.xfail(strict=True, reason="scikit-learn's refuses a label that is not there")
 def test_multilabel_class_weights_need_no_1_in_the_validation_rows(rows, rng):
     X, y = rows[0], multilabel(rng)
     net = MLPClassifier((6,), class_weight=[{1: 3}] * 3, **FULL)
@@ -204,7 +201,6 @@ def test_a_batch_of_a_class_of_zero_weight_is_skipped():
     assert np.isfinite(a.loss_curve_).all()
 
 
-@pytest.mark.xfail(strict=True, reason="divides by zero")
 @pytest.mark.parametrize("kind", [MLPClassifier, LinearSVMSoftmax])
 def test_a_partial_fit_of_a_class_of_zero_weight_changes_no_weight(kind, rows):
     X, y, _ = rows
@@ -215,7 +211,6 @@ def test_a_partial_fit_of_a_class_of_zero_weight_changes_no_weight(kind, rows):
     assert_allclose(net.decision_function(X), before)
 
 
-@pytest.mark.xfail(strict=True, reason="divides by zero")
 @pytest.mark.parametrize("kind", [MLPClassifier, LinearSVMSoftmax])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_class_weights_that_are_all_zero_are_refused(kind, dtype, rows):
@@ -226,14 +221,12 @@ def test_class_weights_that_are_all_zero_are_refused(kind, dtype, rows):
     assert not hasattr(net, "classes_")
 
 
-@pytest.mark.xfail(strict=True, reason="divides by zero")
 def test_class_weights_that_leave_no_weight_to_the_rows_are_refused(rows):
     X, y, _ = rows
     with pytest.raises(ValueError, match="zero"):
         MLPClassifier(class_weight={0: 0}).fit(X, y, sample_weight=(y == 0).astype(float))
 
 
-@pytest.mark.xfail(strict=True, reason="divides by zero")
 @pytest.mark.parametrize("solver", ["adam", "lbfgs"])
 def test_weights_that_underflow_in_float32_are_skipped_or_refused(solver, rows):
     X, y, _ = rows
@@ -270,7 +263,6 @@ def test_validation_rows_of_zero_weight_are_refused(early_stopping, rows):
         net.fit(X, y, X_val=X, y_val=y, sample_weight_val=np.zeros(40))
 
 
-@pytest.mark.xfail(strict=True, reason="divides by zero")
 @pytest.mark.parametrize("early_stopping", [False, True])
 def test_validation_rows_whose_classes_weigh_nothing_are_refused(early_stopping, rows):
     X, y, _ = rows
@@ -279,7 +271,6 @@ def test_validation_rows_whose_classes_weigh_nothing_are_refused(early_stopping,
         net.fit(X, y, X_val=X[y == 0], y_val=y[y == 0])
 
 
-@pytest.mark.xfail(strict=True, reason="trains on, or blames the data")
 @pytest.mark.parametrize("class_weight", [{0: -1, 1: 1, 2: 1}, {0: np.nan}, {0: np.inf}, {0: "a"}])
 def test_impossible_class_weights_are_refused(class_weight, rows):
     X, y, _ = rows
@@ -289,7 +280,6 @@ def test_impossible_class_weights_are_refused(class_weight, rows):
         assert not hasattr(net, "classes_")
 
 
-@pytest.mark.xfail(strict=True, reason="trains on negative weights")
 def test_impossible_multilabel_class_weights_are_refused(rows, rng):
     with pytest.raises(ValueError, match="class_weight"):
         MLPClassifier(class_weight=[{1: -3}] * 3).fit(rows[0], multilabel(rng))
@@ -345,7 +335,6 @@ def test_class_weights_follow_a_change_of_the_classes(rows):
 # -- weights on their way through other objects ------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="drops the weights")
 def test_hidden_features_route_sample_weights(rows):
     X, y, counts = rows
     with config_context(enable_metadata_routing=True):
@@ -359,7 +348,6 @@ def test_hidden_features_route_sample_weights(rows):
     assert_allclose(pipe[0].estimator_.coefs_[0], expected.coefs_[0])
 
 
-@pytest.mark.xfail(strict=True, reason="has no metadata router")
 def test_hidden_features_route_no_sample_weights_without_request(rows):
     X, y, counts = rows
     with config_context(enable_metadata_routing=True):
@@ -374,7 +362,6 @@ def plain_scorer(estimator, X, y):
     return float(np.mean(estimator.predict(X) == y))
 
 
-@pytest.mark.xfail(strict=True, reason="hands them to everyone")
 def test_a_scorer_gets_weights_only_where_it_takes_them(rows):
     X, y, _ = rows
     net = MLPClassifier((6,), early_stopping=True, scoring=plain_scorer, max_iter=3)

@@ -253,4 +253,5 @@ class Network:
 
     def predict_raw(self, X: Any) -> np.ndarray:
         """Return the raw predictions of X, of shape (n_samples, n_outputs)."""
-        return self.inference.run(X)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.inference.run(X)

@@ -138,6 +138,12 @@ class Epoch:
     update_ratios: list[float] | None = None
 
 
+def _unit(weights: np.ndarray | None) -> float:
+    """Return the power of two in which masses are summed: 1, but for huge weights."""
+    largest = 1.0 if weights is None else float(weights.max())
+    return 1.0 if largest < 1e100 else 2.0 ** -math.frexp(largest)[1]
+
+
 class Training:
     """One run of mini-batch training.
 
@@ -181,6 +187,7 @@ class Training:
         self._regularization = regularization
         if average is not None:
             average.bind(network.params)
+        self._unit = _unit(batches.data.weights)
         self.slices = batch_slices(len(batches.order), batches.size, not network.row_local)
         self._bind(loss)
 
@@ -233,6 +240,7 @@ class Training:
         self.batches.shuffle()
         order, schedule = self.batches.order, self.rates.schedule
         objective = loss = total = 0.0
+        unit = self._unit
         self.rate = self.rates.start * schedule(progress)
         moving = schedule.per_step
         last, before = len(self.slices) - 1, None
@@ -250,11 +258,14 @@ class Training:
             if watched and i == last:
                 before = self.network.params.copy()
             penalty = self._update(mass, step.touched)
-            objective += (value + penalty) * mass
-            loss += value * mass
-            total += mass
+            share = mass * unit
+            objective += (value + penalty) * share
+            loss += value * share
+            total += share
         self.network.refresh()
         ratios = None if before is None else update_ratios(self.network, before)
+        if total == 0:  # every row has weight zero: nothing was trained
+            return Epoch(math.nan, math.nan, self.rate)
         return Epoch(objective / total, loss / total, self.rate, ratios)
 
     def shuffled(self) -> Iterator[tuple[np.ndarray, Step]]:

@@ -18,7 +18,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted, validate_data
+from sklearn.utils.validation import check_consistent_length, check_is_fitted
 
 from sknnlab._component import PartsMixin
 from sknnlab._engine.batches import Data
@@ -36,11 +36,11 @@ from sknnlab._estimators.callbacks import (
 from sknnlab._estimators.configuration import Configuration, configure
 from sknnlab._estimators.fitting import Job, Past, Run
 from sknnlab._estimators.identity import MOVED_ON, check_same, identity
-from sknnlab._estimators.rows import PREDICTED, SMALL, read_rows
+from sknnlab._estimators.rows import read_rows, rows_of
 from sknnlab._estimators.stopping import split_rows
 from sknnlab._estimators.validation import Validation
 from sknnlab._estimators.views import Arrays, LayerParameters, layer_parameters
-from sknnlab._estimators.weights import check_sample_weight
+from sknnlab._estimators.weights import cast_weights, check_sample_weight
 from sknnlab._version import __version__
 from sknnlab.augmentation import Mixing
 from sknnlab.losses import Loss
@@ -95,6 +95,12 @@ def all_or_nothing(estimator: Any) -> Iterator[None]:
         if mutable:
             stream.set_state(position)
         raise
+
+
+def _sums_to_a_number(X: np.ndarray) -> bool:
+    """Whether the sum is finite, so that all is; where it overflows, a slower look decides."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return math.isfinite(X.sum())
 
 
 def _plain(y: Any) -> Any:
@@ -208,7 +214,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         rows, held_out = self._hold_out(
             configuration, X, targets, loss, Given(*validation), network.dtype, streams, past
         )
-        data = self._training_data(configuration, X, targets, dtype)
+        data = self._training_data(configuration, X, targets, dtype, past)
         run = Run(configuration, Job(network, loss, data, rows, held_out, streams), past)
         run.identity = who
         return run
@@ -330,14 +336,21 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         return network
 
     def _training_data(
-        self, configuration: Configuration, X: Any, targets: Targets, dtype: np.dtype
+        self,
+        configuration: Configuration,
+        X: Any,
+        targets: Targets,
+        dtype: np.dtype,
+        past: Past,
     ) -> Data:
         """Return the rows as the engine trains on them."""
-        weights = targets.sample_weight
         y = targets.engine
         if self._mixing(configuration) and y.ndim == 1:
             y = np.eye(self.n_outputs_, dtype=dtype)[y]
-        return Data(X, y, None if weights is None else weights.astype(dtype))
+        weights = targets.sample_weight
+        if weights is not None:
+            weights = cast_weights(weights, dtype, may_be_zero=past.incremental)
+        return Data(X, y, weights)
 
     def _hold_out(
         self,
@@ -386,13 +399,15 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
 
     def _given_validation(self, given: Given, loss: Loss, dtype: np.dtype) -> Validation:
         """Return the user's validation rows, checked against the training rows."""
-        kinds = dtype if scipy.sparse.issparse(given.X) else [dtype, *SMALL]
-        X = validate_data(self, given.X, reset=False, accept_sparse=("csr", "csc"), dtype=kinds)
+        X = rows_of(self, given.X, dtype)
         check_consistent_length(X, given.y)
-        if scipy.sparse.issparse(X):
-            X = X.tocsr()
         weights = check_sample_weight(given.sample_weight, X, "sample_weight_val")
         targets = self._read_targets(_plain(given.y), dtype, weights, "validation")
+        if targets.sample_weight is not None and not np.any(targets.sample_weight > 0):
+            raise ValueError(
+                "Every row of X_val has a weight of zero: class_weight and sample_weight_val "
+                "leave nothing to validate on."
+            )
         loss.check_targets(targets.engine)
         return self._validation(X, targets, loss)
 
@@ -410,9 +425,8 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     def _as_data(self, X: Any, y: Any) -> tuple[Data, Any]:
         """Return rows as the engine sees them, and y as the score compares it."""
         network, _ = self._run.now()
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=PREDICTED)
+        X = rows_of(self, X)
         targets = self._read_targets(_plain(y), network.dtype, None, "validation")
-        X = X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)
         return Data(X, targets.engine), targets.y
 
     def _now(self) -> tuple[Network, list[float] | None]:
@@ -442,13 +456,8 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
             check_is_fitted(self)
         network = self._network
         if not self._is_ready(X, network.dtype):
-            X = self._rows_to_predict(X)
+            X = rows_of(self, X, network.dtype)  # small numbers are cast chunk by chunk
         return network.predict_raw(X)
-
-    def _rows_to_predict(self, X: Any) -> Any:
-        """Return X, checked; rows are cast chunk by chunk."""
-        X = validate_data(self, X, reset=False, accept_sparse=("csr", "csc"), dtype=PREDICTED)
-        return X.tocsr() if scipy.sparse.issparse(X) else X
 
     def _is_ready(self, X: Any, dtype: np.dtype) -> bool:
         """Whether X passes every check as it is, made on the shortest way."""
@@ -459,7 +468,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
             and X.shape[0] > 0
             and X.shape[1] == self.n_features_in_
             and not hasattr(self, "feature_names_in_")
-            and math.isfinite(X.sum())
+            and _sums_to_a_number(X)
         )
 
     # -- what was learned -----------------------------------------------------------

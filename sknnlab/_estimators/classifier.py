@@ -49,6 +49,11 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
             self._target_kind, self.classes_ = labels.kind, labels.classes
             self.n_outputs_ = labels.n_outputs
             return y
+        if multilabel != (self._target_kind == "multilabel"):
+            found = "multilabel" if multilabel else "of one label a row"
+            raise ValueError(
+                f"y is {found}, but the model was first fitted for {self._target_kind} targets."
+            )
         if classes is not None and not np.array_equal(np.unique(classes), self.classes_):
             raise ValueError(
                 f"`classes={classes!r}` is not the same as on last call to partial_fit, was: "

@@ -398,13 +398,18 @@ def _average(estimator: Any, name: str) -> None:
 
 def _class_weight(estimator: Any, name: str) -> None:
     value = getattr(estimator, name)
-    if value is None or isinstance(value, (dict, list)) or value == "balanced":
+    if value is None or (isinstance(value, str) and value == "balanced"):
         return
-    hint = nearest(value, ["balanced"]) if isinstance(value, str) else ""
-    raise ValueError(
-        f"class_weight must be a dict, 'balanced' or None (a list of dicts for multilabel), "
-        f"got {value!r}.{hint}"
-    )
+    listed = value if isinstance(value, list) else [value]
+    if not all(isinstance(one, dict) for one in listed):
+        hint = nearest(value, ["balanced"]) if isinstance(value, str) else ""
+        raise ValueError(
+            f"class_weight must be a dict, 'balanced' or None (a list of dicts for multilabel), "
+            f"got {value!r}.{hint}"
+        )
+    weights = [weight for one in listed for weight in one.values()]
+    if not all(isinstance(one, numbers.Real) and 0 <= float(one) < math.inf for one in weights):
+        raise ValueError(f"class_weight must hold finite numbers >= 0, got {value!r}.")
 
 
 def _scoring(estimator: Any, name: str) -> None:

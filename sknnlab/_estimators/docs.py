@@ -126,7 +126,8 @@ augmentation : object, list of objects or None, default=None
 average : bool or float, default=False
     Average the weights over the steps: True is polynomial-decay averaging, a number in
     (0, 1) the decay of an exponential one. Validation and prediction use the average,
-    training goes on from the raw weights.""",
+    training goes on from the raw weights. The exact zeros of `l1_ratio` are those of the raw
+    weights: an average over steps keeps none that came late.""",
     "layer_rates": """
 layer_rates : {"equal", "fan_in"}, default="equal"
     How the learning rate differs from layer to layer: with "fan_in" that of each W is divided

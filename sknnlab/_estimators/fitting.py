@@ -46,6 +46,9 @@ REMEDIES = (
     "targets near unit scale, or clip_norm=1."
 )
 
+LARGE = 1000.0  # weights beyond which every row's prediction is looked at
+LOOKED_AT = 256  # rows
+
 
 def rows_per_step(batch_size: Any, n_samples: int) -> int:
     """Return what `batch_size` means for this many rows."""
@@ -244,10 +247,26 @@ class Run:
         self.resumable = any(getattr(one, "resumes", False) for one in watchers)
         full_batch = self.configuration.solver.full_batch
         outcome = self.minimize() if full_batch else self.train()
-        network = outcome.attributes["_network"]
-        if not np.isfinite(network.params).all():
-            raise ValueError(NOT_FINITE)
+        self._check_finite(outcome.attributes["_network"])
         return outcome
+
+    def _check_finite(self, network: Network) -> None:
+        """Raise where the weights, or the predictions of training rows, are not finite.
+
+        Some rows are enough to look at, unless weights are so large that one may overflow.
+        """
+        params, n_samples = network.params, len(self.rows)
+        if not np.isfinite(params).all():
+            raise ValueError(NOT_FINITE)
+        large = max(params.max(initial=0.0), -params.min(initial=0.0)) > LARGE
+        rows = self.rows[:: 1 if large else -(-n_samples // LOOKED_AT)]
+        for start in range(0, len(rows), LOOKED_AT):
+            raw = network.predict_raw(self.data.X[rows[start : start + LOOKED_AT]])
+            if not np.isfinite(raw).all():
+                raise ValueError(
+                    f"{NOT_FINITE} The weights are finite, but predictions of training rows "
+                    f"overflow. {REMEDIES}"
+                )
 
     def now(self) -> tuple[Network, list[float] | None]:
         """Return the network that predicts at the moment, to be read only, and update ratios."""

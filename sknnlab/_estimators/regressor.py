@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils.validation import column_or_1d
@@ -12,6 +13,7 @@ from sklearn.utils.validation import column_or_1d
 from sknnlab._component import resolve
 from sknnlab._estimators.base import NeuralNetwork, Targets
 from sknnlab._estimators.fitting import Past
+from sknnlab._estimators.rows import read_targets
 from sknnlab.losses import REGRESSOR_LOSSES, Loss, check_kind
 
 __all__ = ["NetworkRegressor"]
@@ -21,6 +23,8 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
     """Abstract regressor."""
 
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
+        if scipy.sparse.issparse(y):
+            raise ValueError("Sparse targets are not supported: y must be dense.")
         if y.ndim == 2 and y.shape[1] == 1:
             column_or_1d(y, warn=True)
         n_outputs = 1 if y.ndim == 1 else y.shape[1]
@@ -30,13 +34,8 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
         return y
 
     def _read_targets(self, y: Any, dtype: np.dtype, sample_weight: Any, seen: str) -> Targets:
-        y = np.asarray(y)
-        columns = np.ascontiguousarray(y.reshape(len(y), -1), dtype=dtype)
-        if columns.shape[1] != self.n_outputs_ or not np.isfinite(columns).all():
-            raise ValueError(
-                f"y of {seen} must have {self.n_outputs_} finite column(s) of numbers; got shape "
-                f"{y.shape}. Impute or drop rows whose target is missing."
-            )
+        name = "y_val" if seen == "validation" else "y"
+        columns = read_targets(y, dtype, name, self.n_outputs_)
         plain = columns[:, 0] if self.n_outputs_ == 1 else columns
         return Targets(plain, columns, None, sample_weight)
 

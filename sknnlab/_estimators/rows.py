@@ -12,10 +12,10 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils.validation import validate_data
 
-__all__ = ["PREDICTED", "SMALL", "read_rows"]
+__all__ = ["SMALL", "read_rows", "read_targets", "rows_of"]
 
 SMALL = (np.uint8, np.int8, np.int16, np.float16)  # read as they are
-PREDICTED = [np.float64, np.float32, *SMALL]
+FLOATS = (np.float64, np.float32)
 CHUNK = 4096  # rows at a time
 
 
@@ -26,25 +26,64 @@ def read_rows(
 
     `dtype` is that of the network, or None to follow X: float32 stays, all else is float64.
     """
-    floats = [np.float64, np.float32] if dtype is None else [np.dtype(dtype)]
-    halves = getattr(X, "dtype", None) == np.float16
-    X, y = validate_data(
-        estimator,
-        X,
-        y,
-        reset=reset,
-        accept_sparse=("csr", "csc"),
-        dtype=floats if scipy.sparse.issparse(X) else [*floats, *SMALL],
-        ensure_all_finite=not halves,
-        multi_output=True,
-        y_numeric=y_numeric,
+    X, y = _validated(
+        estimator, X, y, dtype=dtype, reset=reset, multi_output=True, y_numeric=y_numeric
     )
-    if halves:
-        _check_finite(X)
     if dtype is None:
-        dtype = X.dtype if X.dtype in (np.float32, np.float64) else np.float64
-    X = X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)
-    return X, y, np.dtype(dtype)
+        dtype = X.dtype if X.dtype in FLOATS else np.float64
+    return _in_order(X), y, np.dtype(dtype)
+
+
+def rows_of(estimator: Any, X: Any, dtype: Any = None) -> Any:
+    """Return rows like those that the estimator was fitted on, C-ordered or CSR."""
+    return _in_order(_validated(estimator, X, dtype=dtype, reset=False))
+
+
+def _validated(estimator: Any, X: Any, *y: Any, dtype: Any, **options: Any) -> Any:
+    """Call scikit-learn's `validate_data`; what is not finite is said, not warned of."""
+    floats = list(FLOATS) if dtype is None else [np.dtype(dtype)]
+    halves = getattr(X, "dtype", None) == np.float16
+    with np.errstate(over="ignore", invalid="ignore"):
+        validated = validate_data(
+            estimator,
+            X,
+            *y,
+            accept_sparse=("csr", "csc"),
+            dtype=floats if scipy.sparse.issparse(X) else [*floats, *SMALL],
+            ensure_all_finite=not halves,
+            **options,
+        )
+    if halves:
+        _check_finite(validated[0] if y else validated)
+    return validated
+
+
+def _in_order(X: Any) -> Any:
+    return X.tocsr() if scipy.sparse.issparse(X) else np.ascontiguousarray(X)
+
+
+def read_targets(y: Any, dtype: np.dtype, name: str, n_outputs: int) -> np.ndarray:
+    """Return numeric targets as columns.
+
+    Raises
+    ------
+    ValueError
+        Sparse targets, text, the wrong number of columns, or what is not finite.
+    """
+    if scipy.sparse.issparse(y):
+        raise ValueError(f"Sparse targets are not supported: {name} must be dense.")
+    try:
+        with np.errstate(over="ignore"):
+            columns = np.ascontiguousarray(np.asarray(y), dtype=dtype)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must hold numbers, got {np.asarray(y).dtype} values.") from None
+    columns = columns.reshape(len(columns), -1)
+    if columns.shape[1] != n_outputs or not np.isfinite(columns).all():
+        raise ValueError(
+            f"{name} must have {n_outputs} finite column(s) of numbers in {dtype}; got shape "
+            f"{np.shape(y)}. Impute or drop rows whose target is missing, or rescale."
+        )
+    return columns
 
 
 def _check_finite(X: np.ndarray) -> None:

@@ -41,8 +41,12 @@ class Stopping:
         self.best_loss = min(self.best_loss, objective)
 
     def see_score(self, score: float) -> bool:
-        """Take a validation score into account; return whether it is the best so far."""
-        self.count = self.count + 1 if score < self.best_score + self.tol else 0
+        """Take a validation score into account; return whether it is the best so far.
+
+        What is not finite, as the score of predictions that overflow, is no improvement.
+        """
+        improved = score >= self.best_score + self.tol and math.isfinite(score)
+        self.count = 0 if improved else self.count + 1
         if score > self.best_score:
             self.best_score = score
             return True

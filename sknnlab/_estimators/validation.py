@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,12 @@ from sknnlab._engine.network import Network
 from sknnlab.losses import Loss
 
 __all__ = ["Validation"]
+
+
+def _takes_weights(scorer: Callable[..., float]) -> bool:
+    """Whether a scorer may be called with ``sample_weight``."""
+    parameters = inspect.signature(scorer).parameters.values()
+    return any(one.name == "sample_weight" or one.kind is one.VAR_KEYWORD for one in parameters)
 
 
 class Validation:
@@ -55,9 +62,11 @@ class Validation:
         self._loss, self._metric, self._scoring = loss, metric, scoring
         weights = np.ones(len(data)) if sample_weight is None else sample_weight
         self._loss_weights = weights / weights.sum()
-        self._scorer = None
+        self._scorer: Any = None
+        self._weighs = True
         if scoring is not None and scoring != "loss":
             self._scorer = check_scoring(estimator, scoring=scoring)
+            self._weighs = _takes_weights(self._scorer)
 
     def measure(self, network: Network) -> tuple[float, float]:
         """Return the validation loss and the score (NaN for non-finite predictions)."""
@@ -75,11 +84,20 @@ class Validation:
             return -float(loss)
         keywords = {} if self._sample_weight is None else {"sample_weight": self._sample_weight}
         if self._scorer is not None:
-            return float(self._scorer(self._probe(network), self._data.X, self._y, **keywords))
+            return self._by_scorer(network, keywords if self._weighs else {})
         y_pred = self._estimator._decode(raw)
         if y_pred.dtype.kind == "f" and not np.isfinite(y_pred).all():
             return float("nan")
         return float(self._metric(self._y, y_pred, **keywords))
+
+    def _by_scorer(self, network: Network, keywords: dict[str, Any]) -> float:
+        try:
+            return float(self._scorer(self._probe(network), self._data.X, self._y, **keywords))
+        except AttributeError as error:
+            raise ValueError(
+                f"scoring={self._scoring!r} asks for what {type(self._estimator).__name__} does "
+                f"not have here: {error}"
+            ) from error
 
     def _probe(self, network: Network) -> Any:
         """Return a copy of the estimator that predicts with `network` on plain arrays."""

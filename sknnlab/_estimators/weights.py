@@ -6,12 +6,12 @@ import numbers
 from typing import Any
 
 import numpy as np
-from sklearn.utils.class_weight import compute_class_weight, compute_sample_weight
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.validation import check_array, check_consistent_length
 
 from sknnlab._estimators.targets import Labels
 
-__all__ = ["ClassWeights", "check_sample_weight"]
+__all__ = ["ClassWeights", "cast_weights", "check_sample_weight"]
 
 
 def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight") -> Any:
@@ -39,6 +39,28 @@ def check_sample_weight(sample_weight: Any, X: Any, name: str = "sample_weight")
     return weights
 
 
+def cast_weights(weights: np.ndarray, dtype: np.dtype, may_be_zero: bool) -> np.ndarray:
+    """Return the weights of rows, class weights included, in the network's dtype.
+
+    Raises
+    ------
+    ValueError
+        Nothing but zeros (unless `may_be_zero`: such a call trains nothing), or weights
+        that the dtype cannot hold.
+    """
+    if not np.any(weights > 0) and not may_be_zero:
+        raise ValueError("class_weight and sample_weight together are zero for every row.")
+    with np.errstate(over="ignore", under="ignore"):
+        cast = weights.astype(dtype)
+        total = cast.sum()
+    if not np.isfinite(total) or not (total > 0 or may_be_zero):
+        raise ValueError(
+            f"Weights from {weights.min():g} to {weights.max():g} (sample_weight times "
+            f"class_weight) are too {'large' if total > 0 else 'small'} for {dtype}; rescale them."
+        )
+    return cast
+
+
 class ClassWeights:
     """Turns ``class_weight`` into weights of rows.
 
@@ -51,6 +73,27 @@ class ClassWeights:
     def __init__(self, class_weight: Any, labels: Labels):
         self.class_weight = class_weight
         self.labels = labels
+        self._check()
+
+    def _check(self) -> None:
+        """Raise for weights that are not of the labels' kind."""
+        given, labels = self.class_weight, self.labels
+        if isinstance(given, str):
+            return
+        if (labels.kind == "multilabel") != isinstance(given, list):
+            wanted = "a list of dicts" if labels.kind == "multilabel" else "a dict"
+            raise ValueError(
+                f"class_weight must be {wanted} or 'balanced' for {labels.kind} targets, got "
+                f"{given!r}."
+            )
+        if labels.kind != "multilabel":
+            return
+        n_labels = len(labels.classes)
+        if len(given) != n_labels or any(set(one) - {0, 1} for one in given):
+            raise ValueError(
+                f"class_weight must have a dict of weights of 0 and 1 for each of the {n_labels} "
+                f"labels, got {given!r}."
+            )
 
     def counted(
         self, codes: np.ndarray, sample_weight: np.ndarray | None, earlier: np.ndarray | None
@@ -87,7 +130,9 @@ class ClassWeights:
                 return np.prod(share[columns, codes.astype(np.intp)], axis=1)
             return share[codes]
         if labels.kind == "multilabel":
-            return compute_sample_weight(self.class_weight, codes)
+            pairs = zip(self.class_weight, codes.T, strict=True)
+            rows = [np.where(one > 0, own.get(1, 1.0), own.get(0, 1.0)) for own, one in pairs]
+            return np.prod(rows, axis=0)
         per_class = compute_class_weight(
             self.class_weight, classes=labels.classes, y=labels.classes
         )

@@ -6,6 +6,7 @@ import numbers
 from typing import Any
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import (
     BaseEstimator,
     ClassNamePrefixFeaturesOutMixin,
@@ -15,10 +16,12 @@ from sklearn.base import (
 )
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._engine.inference import Inference
 from sknnlab._estimators.perceptron import Perceptron
+from sknnlab._estimators.rows import rows_of
 
 __all__ = ["HiddenFeatures"]
 
@@ -95,6 +98,8 @@ class HiddenFeatures(
         _unfrozen(self.estimator)
         if not isinstance(self.layer, numbers.Integral) or isinstance(self.layer, bool):
             raise TypeError(f"layer must be an integer, got {self.layer!r}.")
+        if get_config()["enable_metadata_routing"]:
+            fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         estimator = clone(self.estimator).fit(X, y, **fit_params)
         n_hidden = _unfrozen(estimator).n_layers_ - 2
         if not -n_hidden <= self.layer < n_hidden:
@@ -104,6 +109,16 @@ class HiddenFeatures(
             )
         self.estimator_ = estimator
         return self
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return what of the metadata given to ``fit`` goes to the estimator's.
+
+        Returns
+        -------
+        routing : MetadataRouter
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
     def transform(self, X: Any) -> np.ndarray:
         """Return the layer's activations.
@@ -119,7 +134,7 @@ class HiddenFeatures(
         """
         check_is_fitted(self)
         net = _unfrozen(self.estimator_)
-        return self._to_layer().run(net._rows_to_predict(X))
+        return self._to_layer().run(rows_of(net, X, net._network.dtype))
 
     def _to_layer(self) -> Inference:
         """Return prediction up to the layer."""

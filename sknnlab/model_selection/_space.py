@@ -181,12 +181,12 @@ def dimension(distribution: Any) -> Dimension:
             least = 0.5 if low >= 1 else -0.5 if low >= 0 else -math.inf
             return Interval(low - 0.5, high + 0.5, least, math.inf, int, whole=True)
     elif math.isfinite(low) and math.isfinite(high):
-        quartiles = distribution.ppf([0.25, 0.5, 0.75])
-        if np.allclose(quartiles, np.linspace(low, high, 5)[1:-1], rtol=1e-9):
+        quartiles, atol = distribution.ppf([0.25, 0.5, 0.75]), 1e-9 * (high - low)
+        if np.allclose(quartiles, np.linspace(low, high, 5)[1:-1], 1e-9, atol):
             least = 0.0 if low >= 0 else -math.inf
             most = 1.0 if low >= 0 and high <= 1 else 0.0 if high <= 0 else math.inf
             return Interval(low, high, least, most)
-        if low > 0 and np.allclose(quartiles, np.geomspace(low, high, 5)[1:-1], rtol=1e-9):
+        if low > 0 and np.allclose(quartiles, np.geomspace(low, high, 5)[1:-1], 1e-9, 0.0):
             ten_to = partial(math.pow, 10.0)
             return Interval(math.log10(low), math.log10(high), -math.inf, math.inf, ten_to)
     kind = int if hasattr(distribution, "pmf") else float
