@@ -219,8 +219,8 @@ class Optimizer(Solver):
         # hyperparameters as arrays, which a ufunc takes faster than Python floats
         self._constants = {
             name: np.array(value, params.dtype)
-            for name, value in self.get_params().items()
-            if isinstance(value, Real)
+            for name, value in vars(self).items()
+            if isinstance(value, Real) and not name.endswith("_")
         }
         vectors = [params, *(self.slots_[name] for name in self.slots)]
         self._tables = {

@@ -118,7 +118,7 @@ class TrainingState:
         if "random_state" not in self.meta:
             return None
         kind, *rest = self.meta["random_state"]
-        streams = Streams(np.random.RandomState())
+        streams = Streams(np.random.RandomState(0))
         streams.random_state.set_state((kind, self.arrays["random_state"], *rest))
         if self.meta["rng"] is not None:
             has_uint32, uinteger = self.meta["rng"]

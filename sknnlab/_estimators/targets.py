@@ -94,6 +94,8 @@ def classification_targets(y: Any) -> tuple[Any, bool]:
 
     Raises ValueError for what is no class.
     """
+    if isinstance(y, np.ndarray) and y.ndim == 1 and y.dtype.kind in "biuU":
+        return y, False  # labels beyond doubt, and the look at them is long
     kind = type_of_target(y, input_name="y")
     if kind == "multilabel-indicator":
         return y, True
