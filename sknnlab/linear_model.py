@@ -10,11 +10,6 @@ from sklearn.utils.metaestimators import available_if
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.perceptron import trains_stepwise
-from sknnlab.augmentation import AUGMENTATIONS
-from sknnlab.initializers import INITIALIZERS
-from sknnlab.losses import CLASSIFIER_LOSSES
-from sknnlab.optimizers import OPTIMIZERS
-from sknnlab.schedules import SCHEDULES
 
 __all__ = ["LinearSVMSoftmax"]
 
@@ -75,13 +70,6 @@ class LinearSVMSoftmax(NetworkClassifier):
     """
 
     _per_batch_penalty = False
-    _parts = {
-        "loss": CLASSIFIER_LOSSES,
-        "initializer": INITIALIZERS,
-        "optimizer": OPTIMIZERS,
-        "learning_rate": SCHEDULES,
-        "augmentation": AUGMENTATIONS,
-    }
 
     def __init__(
         self,

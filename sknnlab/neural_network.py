@@ -13,9 +13,8 @@ from sklearn.utils.metaestimators import available_if
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.export import to_sklearn
-from sknnlab._estimators.perceptron import PERCEPTRON_PARTS, Perceptron, trains_stepwise
+from sknnlab._estimators.perceptron import Perceptron, trains_stepwise
 from sknnlab._estimators.regressor import NetworkRegressor
-from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
 
@@ -57,8 +56,6 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     >>> bool(model.score(X_test, y_test) > 0.95)
     True
     """
-
-    _parts = {"loss": CLASSIFIER_LOSSES, **PERCEPTRON_PARTS}
 
     def __init__(
         self,
@@ -218,8 +215,6 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     >>> bool(model.score(X, y) > 0.5)
     True
     """
-
-    _parts = {"loss": REGRESSOR_LOSSES, **PERCEPTRON_PARTS}
 
     def __init__(
         self,

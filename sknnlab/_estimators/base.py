@@ -11,8 +11,8 @@ import contextlib
 import math
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import scipy.sparse
@@ -36,6 +36,7 @@ from sknnlab._estimators.callbacks import (
 from sknnlab._estimators.configuration import Configuration, configure
 from sknnlab._estimators.fitting import Job, Past, Run
 from sknnlab._estimators.identity import MOVED_ON, check_same, identity
+from sknnlab._estimators.parameters import registries
 from sknnlab._estimators.rows import read_rows, rows_of
 from sknnlab._estimators.stopping import split_rows
 from sknnlab._estimators.validation import Validation
@@ -120,6 +121,12 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
 
     # whether the penalty is divided by the batch's sum of weights
     _per_batch_penalty = True
+    # the names that `loss` may have
+    _losses: ClassVar[Mapping[str, type[Loss]]]
+
+    @property
+    def _parts(self) -> dict[str, Mapping[Any, type]]:  # type: ignore[override]
+        return {**registries(self), "loss": self._losses}
 
     @abstractmethod
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:

@@ -35,6 +35,7 @@ def gives_probabilities(estimator: Any) -> bool:
 class NetworkClassifier(ClassifierMixin, NeuralNetwork):
     """Abstract classifier."""
 
+    _losses = CLASSIFIER_LOSSES
     classes_: np.ndarray
 
     @property
@@ -85,7 +86,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         )
 
     def _resolve_loss(self) -> Loss:
-        loss = resolve(self.loss, CLASSIFIER_LOSSES, "loss", Loss)
+        loss = resolve(self.loss, self._losses, "loss", Loss)
         check_kind(loss, "classifier", self._target_kind == "multiclass")
         if self._target_kind != "multiclass":
             loss = loss.columnwise()

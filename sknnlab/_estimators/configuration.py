@@ -8,18 +8,17 @@ switches its feature off.
 from __future__ import annotations
 
 import inspect
-import math
 import numbers
 import warnings
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
-from sknnlab._component import check_real, nearest, resolve
+from sknnlab._component import nearest, resolve
 from sknnlab._engine.training import Rates, Regularization
+from sknnlab._estimators.parameters import PARAMETERS, changed, check_parameters, value_of
 from sknnlab.activations import ACTIVATIONS, Nonlinearity
 from sknnlab.augmentation import AUGMENTATIONS, Augmentation, as_augmentation
 from sknnlab.initializers import INITIALIZERS, Initializer
@@ -27,21 +26,9 @@ from sknnlab.normalization import BatchNorm
 from sknnlab.optimizers import LBFGS, OPTIMIZERS, SGD, Adam, Momentum, Nesterov, Solver
 from sknnlab.schedules import SCHEDULES, Constant, InvScaling, Schedule
 
-__all__ = ["Configuration", "check_numbers", "configure"]
+__all__ = ["Configuration", "configure"]
 
 SOLVERS = ("adam", "lbfgs", "sgd")
-FLAT = ("solver", "momentum", "nesterovs_momentum", "beta_1", "beta_2", "epsilon", "max_fun")
-OFF: dict[str, Any] = {
-    "hidden_layer_sizes": (),
-    "activation": "identity",
-    "dropout": 0.0,
-    "batchnorm": False,
-    "solver": None,
-    "fit_intercept": True,
-    "power_t": 0.5,
-    "shuffle": True,
-}
-LAYER_RATES = ("equal", "fan_in")
 FAN_IN_RATE = 0.04  # what "auto" means under layer_rates="fan_in" (Holzmüller et al. 2024)
 
 
@@ -110,7 +97,7 @@ def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
     per_batch_penalty : bool
         Whether the penalty is divided by the batch's sum of weights.
     """
-    check_numbers(estimator)
+    check_parameters(estimator)
     solver = _solver(estimator)
     average = estimator.average
     configuration = Configuration(
@@ -126,7 +113,7 @@ def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
         ),
         batch_size=estimator.batch_size,
         max_iter=estimator.max_iter,
-        shuffle=bool(_get(estimator, "shuffle")),
+        shuffle=bool(value_of(estimator, "shuffle")),
         verbose=int(estimator.verbose),
     )
     _check_full_batch(estimator, configuration)
@@ -134,14 +121,14 @@ def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
 
 
 def _architecture(estimator: Any) -> Architecture:
-    sizes = _hidden_layer_sizes(_get(estimator, "hidden_layer_sizes"))
-    hidden, initial = _activations(_get(estimator, "activation"), len(sizes))
+    sizes = _hidden_layer_sizes(value_of(estimator, "hidden_layer_sizes"))
+    hidden, initial = _activations(value_of(estimator, "activation"), len(sizes))
     return Architecture(
         hidden_layer_sizes=sizes,
         activations=hidden,
-        dropouts=_dropouts(_get(estimator, "dropout"), len(sizes)),
-        batchnorm=_batchnorm(_get(estimator, "batchnorm")),
-        fit_intercept=bool(_get(estimator, "fit_intercept")),
+        dropouts=_dropouts(value_of(estimator, "dropout"), len(sizes)),
+        batchnorm=_batchnorm(value_of(estimator, "batchnorm")),
+        fit_intercept=bool(value_of(estimator, "fit_intercept")),
         learn_input_scale=bool(estimator.learn_input_scale),
         initializers=_initializers(estimator.initializer, len(sizes) + 1),
         initial_activations=initial,
@@ -168,11 +155,6 @@ def _initializers(given: Any, n_affine: int) -> list[Initializer]:
             f"the output included, got {len(listed)}: {given!r}."
         )
     return [resolve(one, INITIALIZERS, "initializer", Initializer) for one in listed]
-
-
-def _get(estimator: Any, name: str) -> Any:
-    """Return a parameter, or the value that switches it off where there is none."""
-    return getattr(estimator, name, OFF.get(name))
 
 
 def _hidden_layer_sizes(given: Any) -> list[int]:
@@ -262,16 +244,11 @@ def _solver(estimator: Any) -> Solver:
 
 def _warn_of_flat_parameters(estimator: Any) -> None:
     """Warn of a flat parameter that was changed but is not read."""
-    signature = inspect.signature(type(estimator).__init__).parameters
-    changed = [
-        name
-        for name in FLAT
-        if name in signature and getattr(estimator, name) != signature[name].default
-    ]
-    if changed:
-        advice = ", ".join(f"optimizer__{name}" for name in changed if name != "solver")
+    unread = changed(estimator)
+    if unread:
+        advice = ", ".join(f"optimizer__{name}" for name in unread if name != "solver")
         warnings.warn(
-            f"{', '.join(changed)} is not read while optimizer={estimator.optimizer!r} is given"
+            f"{', '.join(unread)} is not read while optimizer={estimator.optimizer!r} is given"
             + (f"; set {advice} instead." if advice else "."),
             UserWarning,
             stacklevel=2,
@@ -282,7 +259,7 @@ def _schedule(estimator: Any) -> Schedule:
     """Return the schedule; under scikit-learn's adam its two SGD schedules do nothing."""
     schedule = resolve(estimator.learning_rate, SCHEDULES, "learning_rate", Schedule)
     if estimator.learning_rate == "invscaling":
-        schedule = InvScaling(power_t=_get(estimator, "power_t"))
+        schedule = InvScaling(power_t=value_of(estimator, "power_t"))
     theirs = isinstance(estimator.learning_rate, str) and estimator.learning_rate in (
         "invscaling",
         "adaptive",
@@ -326,141 +303,15 @@ def _check_full_batch(estimator: Any, configuration: Configuration) -> None:
     """Raise for what a full-batch optimizer cannot do."""
     if not configuration.solver.full_batch:
         return
-    on = {
-        "l1_ratio": configuration.regularization.l1 > 0,
-        "dropout": any(configuration.architecture.dropouts),
-        "augmentation": bool(configuration.augmentations),
-        "max_norm": configuration.regularization.max_norm is not None,
-        "clip_norm": configuration.regularization.clip_norm is not None,
-        "average": configuration.averages,
-        "layer_rates": configuration.rates.layers != "equal",
+    # what is on, but has nothing to act on
+    idle = {
+        "l1_ratio": not estimator.alpha,
+        "dropout": not configuration.architecture.hidden_layer_sizes,
     }
-    for name, used in on.items():
-        if used:
+    for name, parameter in PARAMETERS.items():
+        if not parameter.full_batch and parameter.is_on(estimator) and not idle.get(name):
             which = "solver" if estimator.optimizer is None else "optimizer"
             raise ValueError(
                 f"{name}={getattr(estimator, name)!r} cannot be used with {which}='lbfgs'; "
                 f"choose another {which}, or leave {name} at its default."
             )
-
-
-Check = Callable[[Any, str], None]
-
-
-def _real(*bounds: Any, **options: Any) -> Check:
-    return lambda estimator, name: check_real(estimator, name, *bounds, **options)
-
-
-def _one_of(*allowed: Any) -> Check:
-    def check(estimator: Any, name: str) -> None:
-        value = getattr(estimator, name)
-        if not any(value is one or (type(value) is type(one) and value == one) for one in allowed):
-            hint = nearest(value, [str(one) for one in allowed]) if isinstance(value, str) else ""
-            raise ValueError(f"{name} must be one of {list(allowed)}, got {value!r}.{hint}")
-
-    return check
-
-
-def _boolean(estimator: Any, name: str) -> None:
-    value = getattr(estimator, name)
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}.")
-
-
-def _unless(special: Any, check: Check) -> Check:
-    """Allow one special value besides what `check` allows."""
-
-    def checked(estimator: Any, name: str) -> None:
-        value = getattr(estimator, name)
-        if value is special or (isinstance(value, str) and value == special):
-            return
-        if isinstance(special, str) and isinstance(value, str):
-            raise ValueError(f"{name} must be {special!r} or a number, got {value!r}.")
-        check(estimator, name)
-
-    return checked
-
-
-def _n_iter_no_change(estimator: Any, name: str) -> None:
-    if getattr(estimator, name) != math.inf:
-        check_real(estimator, name, 1, integer=True)
-
-
-def _verbose(estimator: Any, name: str) -> None:
-    if not isinstance(getattr(estimator, name), (bool, np.bool_)):
-        check_real(estimator, name, 0, integer=True)
-
-
-def _average(estimator: Any, name: str) -> None:
-    if not isinstance(estimator.average, (bool, np.bool_)):
-        check_real(estimator, name, 0, 1, low_open=True, high_open=True)
-
-
-def _class_weight(estimator: Any, name: str) -> None:
-    value = getattr(estimator, name)
-    if value is None or (isinstance(value, str) and value == "balanced"):
-        return
-    listed = value if isinstance(value, list) else [value]
-    if not all(isinstance(one, dict) for one in listed):
-        hint = nearest(value, ["balanced"]) if isinstance(value, str) else ""
-        raise ValueError(
-            f"class_weight must be a dict, 'balanced' or None (a list of dicts for multilabel), "
-            f"got {value!r}.{hint}"
-        )
-    weights = [weight for one in listed for weight in one.values()]
-    if not all(isinstance(one, numbers.Real) and 0 <= float(one) < math.inf for one in weights):
-        raise ValueError(f"class_weight must hold finite numbers >= 0, got {value!r}.")
-
-
-def _scoring(estimator: Any, name: str) -> None:
-    value = getattr(estimator, name)
-    if value is not None and not isinstance(value, str) and not callable(value):
-        raise TypeError(
-            f"scoring must be None, 'loss', a scorer's name or a callable, got {value!r}."
-        )
-
-
-CHECKS: dict[str, Check] = {
-    "alpha": _real(0),
-    "l1_ratio": _real(0, 1),
-    "batch_size": _unless("auto", _real(1, integer=True)),
-    "learning_rate_init": _unless("auto", _real(0, low_open=True)),
-    "power_t": _real(0),
-    "max_iter": _real(1, integer=True),
-    "max_fun": _real(1, integer=True),
-    "tol": _real(0),
-    "momentum": _real(0, 1),
-    "beta_1": _real(0, 1, high_open=True),
-    "beta_2": _real(0, 1, high_open=True),
-    "epsilon": _real(0, low_open=True),
-    "validation_fraction": _real(0, 1, high_open=True),
-    "max_norm": _unless(None, _real(0, low_open=True)),
-    "clip_norm": _unless(None, _real(0, low_open=True)),
-    "n_iter_no_change": _n_iter_no_change,
-    "shuffle": _boolean,
-    "warm_start": _boolean,
-    "early_stopping": _boolean,
-    "nesterovs_momentum": _boolean,
-    "fit_intercept": _boolean,
-    "verbose": _verbose,
-    "average": _average,
-    "class_weight": _class_weight,
-    "scoring": _scoring,
-    "layer_rates": _one_of(*LAYER_RATES),
-    "learn_input_scale": _boolean,
-    "dtype": _one_of("auto", "float32", "float64"),
-}
-
-
-def check_numbers(estimator: Any, names: Sequence[str] = tuple(CHECKS)) -> None:
-    """Check every plain parameter that the estimator has.
-
-    Raises
-    ------
-    TypeError, ValueError
-        With what was given and what is allowed.
-    """
-    parameters = estimator.get_params(deep=False)
-    for name in names:
-        if name in parameters:
-            CHECKS[name](estimator, name)

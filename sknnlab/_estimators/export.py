@@ -30,27 +30,7 @@ ACTIVATION_NAMES: dict[type[Activation] | None, str] = {
     Tanh: "tanh",
 }
 CLASSIFIER_KINDS = (LogLoss, BinaryLogLoss, ClassifierSquaredError, BinarySquaredError)
-SHARED = (
-    "alpha",
-    "batch_size",
-    "power_t",
-    "max_iter",
-    "shuffle",
-    "random_state",
-    "tol",
-    "verbose",
-    "warm_start",
-    "momentum",
-    "nesterovs_momentum",
-    "early_stopping",
-    "validation_fraction",
-    "beta_1",
-    "beta_2",
-    "epsilon",
-    "n_iter_no_change",
-    "max_fun",
-    "solver",
-)
+TRANSLATED = ("hidden_layer_sizes", "activation", "loss", "learning_rate", "learning_rate_init")
 FITTED = (
     "loss_",
     "loss_curve_",
@@ -72,10 +52,11 @@ def to_sklearn(estimator: Any) -> Any:
     network = estimator._fitted_network("to_sklearn")
     affine, between = _affine_and_between(estimator, network)
     sizes = [dense.fan_out for dense in affine[:-1]]
-    parameters = {name: getattr(estimator, name) for name in SHARED}
     kind: Any = neural_network.MLPRegressor
     if is_classifier(estimator):
         kind = neural_network.MLPClassifier
+    parameters = _shared(estimator, kind)
+    if is_classifier(estimator):
         _refuse(estimator, "loss", not isinstance(estimator._loss, CLASSIFIER_KINDS))
     else:
         parameters["loss"] = _regressor_loss(estimator)
@@ -89,6 +70,12 @@ def to_sklearn(estimator: Any) -> Any:
         if hasattr(estimator, name):
             setattr(model, name, getattr(estimator, name))
     return model
+
+
+def _shared(estimator: Any, kind: type) -> dict[str, Any]:
+    """Return the parameters that mean the same to scikit-learn's class."""
+    ours, theirs = estimator.get_params(deep=False), kind().get_params(deep=False)
+    return {name: ours[name] for name in theirs if name in ours and name not in TRANSLATED}
 
 
 def _refuse(estimator: Any, what: str, cannot: bool) -> None:

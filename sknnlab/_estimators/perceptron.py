@@ -1,4 +1,4 @@
-"""What the two multi-layer perceptrons share beyond the network: parts and attributes."""
+"""What the two multi-layer perceptrons share beyond the network: attributes."""
 
 from __future__ import annotations
 
@@ -8,23 +8,9 @@ from typing import Any
 import numpy as np
 
 from sknnlab._estimators.base import NeuralNetwork
-from sknnlab.activations import ACTIVATIONS
-from sknnlab.augmentation import AUGMENTATIONS
-from sknnlab.initializers import INITIALIZERS
-from sknnlab.normalization import NORMALIZATIONS
 from sknnlab.optimizers import OPTIMIZERS
-from sknnlab.schedules import SCHEDULES
 
-__all__ = ["PERCEPTRON_PARTS", "Perceptron", "trains_stepwise"]
-
-PERCEPTRON_PARTS: dict[str, Any] = {
-    "activation": ACTIVATIONS,
-    "initializer": INITIALIZERS,
-    "optimizer": OPTIMIZERS,
-    "learning_rate": SCHEDULES,
-    "batchnorm": NORMALIZATIONS,
-    "augmentation": AUGMENTATIONS,
-}
+__all__ = ["Perceptron", "trains_stepwise"]
 
 
 def trains_stepwise(estimator: Any) -> bool:

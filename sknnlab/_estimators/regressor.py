@@ -22,6 +22,8 @@ __all__ = ["NetworkRegressor"]
 class NetworkRegressor(RegressorMixin, NeuralNetwork):
     """Abstract regressor."""
 
+    _losses = REGRESSOR_LOSSES
+
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
         if scipy.sparse.issparse(y):
             raise ValueError("Sparse targets are not supported: y must be dense.")
@@ -40,7 +42,7 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
         return Targets(plain, columns, None, sample_weight)
 
     def _resolve_loss(self) -> Loss:
-        self._loss = resolve(self.loss, REGRESSOR_LOSSES, "loss", Loss)
+        self._loss = resolve(self.loss, self._losses, "loss", Loss)
         check_kind(self._loss, "regressor")
         return self._loss
 

@@ -24,23 +24,14 @@ from sknnlab._engine.statistics import Pass, one_pass
 from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.configuration import FAN_IN_RATE
 from sknnlab._estimators.fitting import Run, rows_per_step
+from sknnlab._estimators.parameters import beside_the_loss
 from sknnlab.inspection._findings import Findings
 
 __all__ = ["Subject", "Trained", "check"]
 
 BUDGET = 8.0  # seconds of training, of the 20 that a whole diagnosis may take
 SAMPLE = 1000  # rows that a look at the network uses
-# What switches off everything that is not the loss itself.
-PLAIN: dict[str, Any] = {
-    "alpha": 0.0,
-    "dropout": 0.0,
-    "augmentation": None,
-    "early_stopping": False,
-    "average": False,
-    "max_norm": None,
-    "clip_norm": None,
-    "class_weight": None,
-}
+PLAIN = beside_the_loss()  # switches off everything that is not the loss itself
 
 
 @dataclass
