@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -101,6 +101,24 @@ class Group:
     table: tuple[int, int] | None = None
 
 
+class _Block(NamedTuple):
+    """A piece of the vector that fits the cache.
+
+    Attributes
+    ----------
+    grad : ndarray
+        Its gradient.
+    penalized : list of Chunk
+        What the penalty acts on.
+    updated : list of Chunk
+        All of it, cut where the update changes.
+    """
+
+    grad: np.ndarray
+    penalized: list[Chunk]
+    updated: list[Chunk]
+
+
 class _Scratch:
     """Working memory that all chunks share."""
 
@@ -181,6 +199,7 @@ class Optimizer(Solver):
     slots: ClassVar[tuple[str, ...]] = ()
     _chunk_size: ClassVar[int] = CHUNK
     _rests: ClassVar[bool] = False  # whether a zero gradient changes neither p nor slots
+    _by_penalty: ClassVar[bool] = True  # whether `_update` reads ``chunk.penalized``
 
     def row_wise(self, penalized: bool) -> bool:
         """Return whether rows of a weight matrix without a gradient may be passed over."""
@@ -226,16 +245,26 @@ class Optimizer(Solver):
         self._tables = {
             one.start: _Table(vectors, one, one.table) for one in groups if one.table is not None
         }
+        self._blocks = self._cut(params, grad, groups)
+
+    def _cut(self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group]) -> list[_Block]:
+        """Return the vector in blocks that fit the cache, and each of them in its groups."""
         scratch = _Scratch(min(self._chunk_size, params.size), params.dtype)
-        self._chunks = []
-        for group in groups:
-            if group.table is not None:
-                continue
-            for start in range(group.start, group.stop, self._chunk_size):
-                piece = slice(start, min(start + self._chunk_size, group.stop))
-                slots = (self.slots_[name][piece] for name in self.slots)
-                self._chunks.append(scratch.chunk(params[piece], grad[piece], slots, group))
-        self._grads = _pieces(grad, groups)
+
+        def chunk(of: Group, start: int, stop: int) -> Chunk:
+            piece = slice(max(of.start, start), min(of.stop, stop))
+            slots = (self.slots_[name][piece] for name in self.slots)
+            return scratch.chunk(params[piece], grad[piece], slots, of)
+
+        blocks = []
+        treated = _alike(groups, self._by_penalty)
+        for start, stop in _ranges(groups, params.size, self._chunk_size):
+            penalized, updated = (
+                [chunk(one, start, stop) for one in some if one.start < stop and one.stop > start]
+                for some in ([one for one in groups if one.penalized], treated)
+            )
+            blocks.append(_Block(grad[start:stop], penalized, updated))
+        return blocks
 
     def adopt(self, slots: dict[str, np.ndarray], scalars: dict[str, float], n_steps: int) -> None:
         """Go on from copies of the state that another run has left."""
@@ -272,43 +301,35 @@ class Optimizer(Solver):
         """
         self.n_steps_ += 1
         t = self.n_steps_
-        chunks, penalty = self._chunks, 0.0
+        blocks, penalty = self._blocks, 0.0
         if self._tables and touched:
-            chunks = [*(self._tables[i].gather(*rows) for i, rows in touched.items()), *chunks]
+            gathered = [self._tables[i].gather(*rows) for i, rows in touched.items()]
+            blocks = [
+                *(_Block(one.grad, [one] * one.penalized, [one]) for one in gathered),
+                *blocks,
+            ]
         if clip_norm is not None:
-            penalty = self._clip(chunks, l2, clip_norm)
-        add_l2 = l2 if clip_norm is None else 0.0
+            penalty = _clip(blocks, l2, clip_norm)
+            l2 = 0.0
         self._begin(rate, t)
-        for chunk in chunks:
-            if chunk.penalized and add_l2:
-                penalty += _add_l2(chunk, add_l2)
-            if chunk.penalized and l1:
-                np.absolute(chunk.params, chunk.work)
-                penalty += l1 * float(chunk.work.sum())
-            own = rate * chunk.factor
-            self._update(chunk, own, t)
-            if chunk.penalized and l1:
-                self._shrink(chunk, own, t, l1)
+        for block in blocks:
+            if l2:
+                for chunk in block.penalized:
+                    penalty += _add_l2(chunk, l2)
+            if l1:
+                for chunk in block.penalized:
+                    np.absolute(chunk.params, chunk.work)
+                    penalty += l1 * float(chunk.work.sum())
+            for chunk in block.updated:
+                self._update(chunk, rate * chunk.factor, t)
+            if l1:
+                for chunk in block.penalized:
+                    self._shrink(chunk, rate * chunk.factor, t, l1)
         if t % FLUSH_EVERY == 0:
-            self._flush(chunks)
+            self._flush(blocks)
         if self._tables and touched:
             for i, (rows, _) in touched.items():
                 self._tables[i].scatter(rows)
-        return penalty
-
-    def _clip(self, chunks: list[Chunk], l2: float, clip_norm: float) -> float:
-        """Add the L2 term, scale the gradient to the cap; return the penalty."""
-        penalty = square = 0.0
-        for chunk in chunks:
-            if l2 and chunk.penalized:
-                penalty += _add_l2(chunk, l2)
-        gathered = [chunk.grad for chunk in chunks[: len(chunks) - len(self._chunks)]]
-        for grad in (*gathered, *self._grads):
-            square += float(grad.dot(grad))
-        norm = math.sqrt(square)
-        if norm > clip_norm:
-            for chunk in chunks:
-                np.multiply(chunk.grad, clip_norm / norm, chunk.grad)
         return penalty
 
     def _shrink(self, chunk: Chunk, rate: float, t: int, l1: float) -> None:
@@ -322,9 +343,9 @@ class Optimizer(Solver):
         np.maximum(work, threshold, out=work)
         np.subtract(p, work, p)
 
-    def _flush(self, chunks: list[Chunk]) -> None:
+    def _flush(self, blocks: list[_Block]) -> None:
         """Set state too small to matter to zero, before it becomes denormal."""
-        for chunk in chunks:
+        for chunk in (chunk for block in blocks for chunk in block.updated):
             tiny = float(np.finfo(chunk.params.dtype).tiny) * 1e8
             for slot in chunk.slots:
                 np.absolute(slot, chunk.work)
@@ -336,14 +357,43 @@ class Optimizer(Solver):
         return {k: v for k, v in super().__getstate__().items() if not k.startswith("_")}
 
 
-def _pieces(grad: np.ndarray, groups: Sequence[Group]) -> list[np.ndarray]:
-    """Return what lies outside tables, cut without regard to groups: for the norm's sums."""
-    pieces, start = [], 0
+def _alike(groups: Sequence[Group], by_penalty: bool) -> list[Group]:
+    """Return the groups, neighbours that an update treats alike as one."""
+    merged: list[Group] = []
+    for one in groups:
+        last = merged[-1] if merged else None
+        if (
+            last is not None
+            and last.table is one.table is None
+            and last.factor == one.factor
+            and (last.penalized == one.penalized or not by_penalty)
+        ):
+            one = Group(merged.pop().start, one.stop, one.penalized, one.factor)
+        merged.append(one)
+    return merged
+
+
+def _ranges(groups: Sequence[Group], size: int, n: int) -> Iterator[tuple[int, int]]:
+    """Yield the ends of the blocks: at most `n` long, and nothing of a table."""
+    start = 0
     tables = [one for one in groups if one.table is not None]
-    for stop, after in [*((one.start, one.stop) for one in tables), (grad.size, 0)]:
-        pieces += [grad[i : min(i + CHUNK, stop)] for i in range(start, stop, CHUNK)]
+    for stop, after in [*((one.start, one.stop) for one in tables), (size, size)]:
+        yield from ((i, min(i + n, stop)) for i in range(start, stop, n))
         start = after
-    return pieces
+
+
+def _clip(blocks: list[_Block], l2: float, clip_norm: float) -> float:
+    """Add the L2 term, scale the gradient to the cap; return the penalty."""
+    penalty = square = 0.0
+    for block in blocks:
+        if l2:
+            penalty += sum(_add_l2(chunk, l2) for chunk in block.penalized)
+        square += float(block.grad.dot(block.grad))
+    norm = math.sqrt(square)
+    if norm > clip_norm:
+        for block in blocks:
+            np.multiply(block.grad, clip_norm / norm, block.grad)
+    return penalty
 
 
 def _add_l2(chunk: Chunk, l2: float) -> float:
@@ -370,6 +420,7 @@ class SGD(Optimizer):
     SGD()
     """
 
+    _by_penalty = False
     default_rate = 0.1
     _rests = True
 
@@ -380,6 +431,8 @@ class SGD(Optimizer):
 
 class _Velocity(Optimizer):
     """Abstract optimizer that steps along a velocity, the rate inside it."""
+
+    _by_penalty = False
 
     def __init__(self, momentum: float = 0.9):
         self.momentum = momentum
@@ -496,6 +549,7 @@ class Adagrad(Optimizer):
     Adagrad()
     """
 
+    _by_penalty = False
     default_rate = 0.01
     slots = ("sum",)
     _rests = True
@@ -552,6 +606,7 @@ class Adadelta(Optimizer):
     Adadelta()
     """
 
+    _by_penalty = False
     default_rate = 1.0
     slots = ("square", "step_square")
 
@@ -624,6 +679,7 @@ class RMSProp(Optimizer):
     RMSProp()
     """
 
+    _by_penalty = False
     slots = ("square",)
 
     def __init__(self, rho: float = 0.99, epsilon: float = 1e-8):
@@ -658,6 +714,8 @@ class RMSProp(Optimizer):
 
 class _TwoMoments(Optimizer):
     """Abstract optimizer of Adam's family: moments of the gradient and of its square."""
+
+    _by_penalty = False
 
     def __init__(self, beta_1: float = 0.9, beta_2: float = 0.999, epsilon: float = 1e-8):
         self.beta_1 = beta_1
@@ -1037,6 +1095,7 @@ class AdamW(_TwoMoments):
     AdamW()
     """
 
+    _by_penalty = True
     slots = ("m", "v")
 
     def __init__(

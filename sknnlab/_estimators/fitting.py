@@ -246,9 +246,7 @@ class Run:
             self.watching = math.gcd(self.watching, int(getattr(one, "watches_updates", 0)))
         self.resumable = any(getattr(one, "resumes", False) for one in watchers)
         full_batch = self.configuration.solver.full_batch
-        outcome = self.minimize() if full_batch else self.train()
-        self._check_finite(outcome.attributes["_network"])
-        return outcome
+        return self.minimize() if full_batch else self.train()
 
     def _check_finite(self, network: Network) -> None:
         """Raise where the weights, or the predictions of training rows, are not finite.
@@ -288,8 +286,9 @@ class Run:
             except KeyboardInterrupt:
                 interrupted = True
             final = training.evaluation_network()
-        if self.best is not None:
-            final.restore(self.best)
+            if self.best is not None:
+                final.restore(self.best)
+            self._check_finite(final)
         return Outcome(self._attributes(final, self.state(training)), interrupted)
 
     def training(self) -> Training:
@@ -535,6 +534,7 @@ class Run:
                 )
             except KeyboardInterrupt:
                 interrupted = True
+            self._check_finite(self.network)
         if result is not None and not (result.success or self._told_to_stop):
             warnings.warn(
                 f"lbfgs failed to converge after {result.nit} iteration(s) "
