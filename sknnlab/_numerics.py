@@ -26,6 +26,7 @@ __all__ = [
     "sigmoid_into",
     "softmax",
     "softplus_tail_into",
+    "zca",
     "zeros_beside",
 ]
 
@@ -164,3 +165,27 @@ LINKS: dict[str, Link] = {
     "softmax": softmax,
 }
 LOG_LINKS: dict[str, Link] = {"logistic": _log_logistic, "softmax": _log_softmax}
+
+
+def zca(
+    covariance: np.ndarray, epsilon: float, n_components: int | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what whitens a covariance and stays closest to the identity.
+
+    Returns
+    -------
+    components : ndarray of shape (n_components, n_features)
+        Eigenvectors U of the covariance, largest eigenvalue first.
+    variance : ndarray of shape (n_components,)
+        Their eigenvalues s, none below 0.
+    whitening : ndarray of shape (n_features, n_features)
+        ``U' diag(1 / sqrt(s + epsilon)) U``; a direction without variance is left out when
+        epsilon is 0.
+    """
+    variance, vectors = np.linalg.eigh(covariance)
+    kept = slice(None, None, -1) if n_components is None else slice(None, -n_components - 1, -1)
+    variance, components = np.maximum(variance[kept], 0), vectors.T[kept]
+    floor = variance[0] * len(covariance) * np.finfo(variance.dtype).eps
+    root = np.sqrt(variance + epsilon)
+    inverse = np.divide(1, root, out=np.zeros_like(root), where=variance + epsilon > floor)
+    return components, variance, (components.T * inverse) @ components

@@ -35,6 +35,7 @@ PARTS = {
 FLOORS = [
     {"_version", "_numerics"},
     {"_component", "_images"},
+    {"_image_rows"},
     PARTS,
     {"_engine"},
     {"_estimators"},
@@ -169,17 +170,9 @@ WITHOUT_SOURCE = (
     losses.AbsoluteError,
     schedules.Constant,
 )
-SOURCE_MISSING = {losses.LogCosh: "losses.py", losses.BinaryCrossEntropy: "losses.py"}
 
 
-def method(name, part):
-    """Return the test's parameter for a part, an expected failure where a file lacks one."""
-    file = SOURCE_MISSING.get(part)
-    marks = [pytest.mark.xfail(reason=f"{file} names no source", strict=True)] if file else []
-    return pytest.param(part, id=name, marks=marks)
-
-
-@pytest.mark.parametrize("part", [method(name, part) for name, (part, _) in PARTS_BY_NAME.items()])
+@pytest.mark.parametrize("part", [part for part, _ in PARTS_BY_NAME.values()], ids=PARTS_BY_NAME)
 def test_every_method_names_its_source(part):
     doc = inspect.cleandoc(part.__doc__)
     _, heading, source = doc.partition("\nReferences\n----------\n")

@@ -14,7 +14,8 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import check_real
-from sknnlab._images import Shape, image_batches, read_images
+from sknnlab._image_rows import image_batches, read_images
+from sknnlab._images import Shape
 
 __all__ = ["ImageFeatures", "float_type", "full_intensity"]
 

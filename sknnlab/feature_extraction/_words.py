@@ -9,7 +9,8 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.utils import check_random_state
 
 from sknnlab._component import check_choice, check_real
-from sknnlab._images import Shape, check_pair, zca
+from sknnlab._images import Shape, check_pair
+from sknnlab._numerics import zca
 from sknnlab.feature_extraction._images import (
     ImageFeatures,
     float_type,

@@ -278,6 +278,11 @@ class Gamma(Numbers):
 class LogCosh(Numbers):
     r"""Logarithm of the hyperbolic cosine, :math:`L = \log\cosh(s - y)`: a smooth |s - y|.
 
+    References
+    ----------
+    P. J. Green (1990). Bayesian Reconstructions from Emission Tomography Data Using a
+    Modified EM Algorithm. IEEE Transactions on Medical Imaging 9.
+
     Examples
     --------
     >>> y, raw, out = np.array([[0.0]]), np.ones((1, 1)), np.empty((1, 1))
@@ -308,6 +313,11 @@ class BinaryCrossEntropy(Numbers):
     r"""Cross entropy of a proportion y in [0, 1] and p = sigmoid(s).
 
     .. math:: L = -y \log p - (1 - y) \log(1 - p)
+
+    References
+    ----------
+    L. E. Papke and J. M. Wooldridge (1996). Econometric Methods for Fractional Response
+    Variables. Journal of Applied Econometrics 11.
 
     Examples
     --------

@@ -12,7 +12,8 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import check_real
-from sknnlab._images import as_images, read_rows
+from sknnlab._image_rows import read_rows
+from sknnlab._images import as_images
 
 __all__ = ["ImageCenterer"]
 

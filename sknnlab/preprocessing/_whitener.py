@@ -10,7 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
-from sknnlab._images import zca
+from sknnlab._numerics import zca
 
 __all__ = ["ZCAWhitener"]
 
