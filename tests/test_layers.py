@@ -2,6 +2,7 @@
 
 import copy
 import importlib
+import pathlib
 import pickle
 
 import numpy as np
@@ -476,3 +477,10 @@ def test_the_state_of_training_is_arrays_and_plain_metadata(rows):
         return value is None or isinstance(value, (str, int, float, bool))
 
     assert plain(state.meta)
+
+
+def test_a_file_of_another_format_is_refused_in_words():
+    """A fitted estimator as version 0.1 pickled it: engine classes and all."""
+    path = pathlib.Path(__file__).parent / "data" / "fitted_0_1.pickle"
+    with pytest.raises(ValueError, match=r"pickled by sknnlab 0\.1\.0 in format 1"):
+        pickle.loads(path.read_bytes())
