@@ -6,17 +6,46 @@ a layer would overwrite what another still has to read.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from sknnlab._engine.layers import Batch, Layer, Op, SparseRows, TouchedRows
+from sknnlab._engine.layers import (
+    Activate,
+    Batch,
+    Convolution,
+    Layer,
+    Op,
+    Pool,
+    Scratch,
+    SparseRows,
+    TouchedRows,
+    pool_first,
+)
 from sknnlab._engine.network import Network
 from sknnlab._engine.parameters import Views
 from sknnlab._numerics import aligned_zeros
 
 __all__ = ["Program"]
+
+
+# Neighbours that one layer may replace in training: what makes it, or returns None.
+FUSIONS: dict[tuple[type[Layer], ...], Callable[..., Layer | None]] = {
+    (Convolution, Activate, Pool): pool_first,
+}
+
+
+def _fused(layers: Sequence[Layer], batch: Batch) -> tuple[Layer, int]:
+    """Return the layer to bind first, and for how many it stands."""
+    for kinds, fuse in FUSIONS.items() if batch.training else ():
+        first = layers[: len(kinds)]
+        small = first[0].part_rows is None or batch.n_samples <= first[0].part_rows
+        if small and tuple(type(layer) for layer in first) == kinds:
+            fused = fuse(*first)
+            if fused is not None:
+                return fused, len(kinds)
+    return layers[0], 1
 
 
 class _CopyOp(Op):
@@ -74,9 +103,10 @@ class _PartsOp(Op):
         part_grads = [{k: aligned_zeros(v.shape, v.dtype) for k, v in one.items()} for one in grads]
         self._part_grads = [view for views in part_grads for view in views.values()]
         self._walks, slices = [], []
+        pool = Scratch()
         for start in range(0, batch.n_samples, n_rows):
             rows = slice(start, min(start + n_rows, batch.n_samples))
-            part = batch.part(rows.stop - rows.start)
+            part = batch.part(rows.stop - rows.start, pool)
             self._walks.append(Walk(layers, x[rows], part_grads, part, needs_dx, unread))
             slices.append(rows)
         self.out = batch.empty(self._walks[0].out.shape[1:])
@@ -142,26 +172,29 @@ class Walk:
         i = 0
         while i < len(layers):
             stop = i + _n_in_parts(layers[i:], batch)
-            run, views = layers[i:stop], grads[i:stop]
-            x = self._kept_apart(i, run, x, batch)
+            layer = layers[stop - 1]
             if stop > i + 1:
-                op: Op = _PartsOp(run, x, views, batch, needs_dx, self._unread)
+                op: Op = _PartsOp(layers[i:stop], x, grads[i:stop], batch, needs_dx, self._unread)
             else:
-                op = run[0].bind(x, views[0], batch, needs_dx)
+                layer, n_fused = _fused(layers[i:], batch)
+                stop = i + n_fused
+                x = self._kept_apart(i, layer, x, batch)
+                op = layer.bind(x, grads[i], batch, needs_dx)
+            run = layers[i:stop]
             if not needs_dx and any(layer.params for layer in run):
                 needs_dx, first_op = True, len(self.ops)
             self.ops.append((i, op))
             self._unread += [x] * (run[0].reads_input and isinstance(x, np.ndarray))
-            self._unread += [op.out] * run[-1].reads_output
+            self._unread += [op.out] * (layer.reads_output or run[-1].reads_output)
             x, i = op.out, stop
         self.out = x
         self._forwards = [op.forward for _, op in self.ops]
         self.back = self.ops[first_op or 0 :][::-1]
         self._backwards = [op.backward for _, op in self.back]
 
-    def _kept_apart(self, i: int, run: Sequence[Layer], x: Any, batch: Batch) -> Any:
+    def _kept_apart(self, i: int, layer: Layer, x: Any, batch: Batch) -> Any:
         """Return the buffer that a layer may be bound to: `x`, or a copy."""
-        if len(run) > 1 or not run[0].overwrites_input:
+        if not layer.overwrites_input:
             return x
         if not any(np.may_share_memory(x, one) for one in self._unread):
             return x

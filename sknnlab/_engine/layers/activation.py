@@ -54,7 +54,7 @@ class _ActivateOp(Op):
     def __init__(self, activation: Activation, z: np.ndarray, batch: Batch):
         self._z = z
         self.out = batch.empty(z.shape[1:]) if activation.uses_input else z
-        self._work = batch.empty(z.shape[1:], activation.work_dtype)
+        self._work = batch.scratch(z.shape[1:], whole=True, dtype=activation.work_dtype)
         self._forward, self._backward = activation.forward, activation.backward
 
     def forward(self) -> None:

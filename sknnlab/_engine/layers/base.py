@@ -15,11 +15,39 @@ from typing import Any, ClassVar
 import numpy as np
 
 from sknnlab._engine.parameters import Param, Views
-from sknnlab._numerics import aligned_empty
+from sknnlab._numerics import aligned_empty, aligned_zeros
 
-__all__ = ["Batch", "Layer", "Op", "Shape", "SparseRows", "TouchedRows"]
+__all__ = ["Batch", "Layer", "Op", "Scratch", "Shape", "SparseRows", "TouchedRows"]
 
 Shape = tuple[int, ...]
+
+
+class Scratch:
+    """Buffers that the parts of a batch use one after the other.
+
+    Every part asks for the same ones in the same order; the first to ask makes them.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[Any, Any] = {}
+        self._n_asked = 0
+
+    def begin_part(self) -> None:
+        """Start again at the first buffer."""
+        self._n_asked = 0
+
+    def zeros(self, shape: Shape, dtype: Any) -> np.ndarray:
+        """Return the next buffer: zeros, where a part has not used it."""
+        self._n_asked += 1
+        key = (self._n_asked, shape, np.dtype(dtype).char)
+        if key not in self._kept:
+            self._kept[key] = aligned_zeros(shape, dtype)
+        return self._kept[key]
+
+    def nested(self) -> Scratch:
+        """Return scratch for parts of a part."""
+        self._n_asked += 1
+        return self._kept.setdefault(self._n_asked, Scratch())
 
 
 @dataclass
@@ -42,6 +70,8 @@ class Batch:
         Whether a row-sparse gradient is wanted for the rows that occur alone.
     parts : bool
         Whether layers that want it are bound over parts of the batch.
+    pool : Scratch or None
+        Of a part: what it shares with the other parts.
     """
 
     n_samples: int
@@ -52,14 +82,30 @@ class Batch:
     training: bool = True
     row_wise: bool = False
     parts: bool = True
+    pool: Scratch | None = None
 
     def empty(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         """Return an aligned buffer that holds `shape` for every sample."""
         return aligned_empty((self.n_samples, *shape), dtype or self.dtype)
 
-    def part(self, n_samples: int) -> Batch:
+    def scratch(self, shape: Shape, whole: bool = False, dtype: Any = None) -> np.ndarray:
+        """Return a buffer that nobody reads once the op's call, and the next op's, is over.
+
+        With `whole` it holds `shape` for every sample. The parts of a batch share it; it
+        begins as zeros, and where no op writes it stays zero.
+        """
+        shape = (self.n_samples, *shape) if whole else shape
+        dtype = dtype or self.dtype
+        return aligned_zeros(shape, dtype) if self.pool is None else self.pool.zeros(shape, dtype)
+
+    def shared(self) -> Batch:
+        """Return the batch with scratch of its own, for an op that works in parts itself."""
+        return replace(self, pool=Scratch() if self.pool is None else self.pool.nested())
+
+    def part(self, n_samples: int, pool: Scratch) -> Batch:
         """Return the batch of some of the rows, for layers that read no weights."""
-        return replace(self, n_samples=n_samples, weights=self.weights[:n_samples])
+        pool.begin_part()
+        return replace(self, n_samples=n_samples, weights=self.weights[:n_samples], pool=pool)
 
 
 class SparseRows:
@@ -133,6 +179,8 @@ class Layer(ABC):
     part_rows : int or None
         Over how many rows at a time it is best bound, so that its scratch stays in the cache;
         None is the whole batch.
+    byte_unit : float
+        What 1 means in rows of uint8, if it is the first.
     accepts_sparse : bool
         Whether its op and `infer` take CSR rows, if it is the first.
     ends_hidden_layer : bool
@@ -149,6 +197,7 @@ class Layer(ABC):
     reads_output: bool = False
     row_local: ClassVar[bool] = True
     part_rows: int | None = None
+    byte_unit: ClassVar[float] = 1.0
     accepts_sparse: ClassVar[bool] = False
     ends_hidden_layer: ClassVar[bool] = False
     draws: ClassVar[bool] = False
