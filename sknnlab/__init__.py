@@ -2,6 +2,7 @@
 
 `MLPClassifier` and `MLPRegressor` drop in for scikit-learn's, with selectable losses,
 activations, initializers, optimizers, schedules and batch normalization;
+`ConvNetClassifier` and `ConvNetRegressor` are small networks for images and signals;
 `LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
 searches hyperparameters. Each loads when it is first asked for, so that importing the
 package costs next to nothing.
@@ -15,10 +16,17 @@ from sknnlab._version import __version__
 if TYPE_CHECKING:
     from sknnlab.linear_model import LinearSVMSoftmax
     from sknnlab.model_selection import CoarseToFineSearchCV
-    from sknnlab.neural_network import MLPClassifier, MLPRegressor
+    from sknnlab.neural_network import (
+        ConvNetClassifier,
+        ConvNetRegressor,
+        MLPClassifier,
+        MLPRegressor,
+    )
 
 __all__ = [
     "CoarseToFineSearchCV",
+    "ConvNetClassifier",
+    "ConvNetRegressor",
     "LinearSVMSoftmax",
     "MLPClassifier",
     "MLPRegressor",
@@ -27,6 +35,8 @@ __all__ = [
 
 _HOMES = {
     "CoarseToFineSearchCV": "sknnlab.model_selection",
+    "ConvNetClassifier": "sknnlab.neural_network",
+    "ConvNetRegressor": "sknnlab.neural_network",
     "LinearSVMSoftmax": "sknnlab.linear_model",
     "MLPClassifier": "sknnlab.neural_network",
     "MLPRegressor": "sknnlab.neural_network",

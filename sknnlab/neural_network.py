@@ -1,7 +1,7 @@
-"""Multi-layer perceptrons that drop in for `sklearn.neural_network`.
+"""Multi-layer perceptrons that drop in for `sklearn.neural_network`, and networks for images.
 
-Same names, same defaults, same numbers; keyword-only parameters add what scikit-learn
-does not have.
+The perceptrons have the same names, defaults and numbers; keyword-only parameters add what
+scikit-learn does not have. It has no convolutional networks.
 """
 
 from __future__ import annotations
@@ -11,12 +11,13 @@ from typing import Any
 from sklearn.utils.metaestimators import available_if
 
 from sknnlab._estimators.classifier import NetworkClassifier
+from sknnlab._estimators.convnets import ConvNetClassifier, ConvNetRegressor
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.export import to_sklearn
 from sknnlab._estimators.perceptron import Perceptron, trains_stepwise
 from sknnlab._estimators.regressor import NetworkRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["ConvNetClassifier", "ConvNetRegressor", "MLPClassifier", "MLPRegressor"]
 
 
 @documented("coef_", "intercept_")

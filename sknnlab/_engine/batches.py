@@ -94,6 +94,7 @@ class _Rows:
 
     def __init__(self, data: Data, n_samples: int, network: Network):
         self._X = data.X
+        self._unit = None
         self.buffer: Any = SparseRows()
         self._raw: np.ndarray | None = None
         if data.sparse:
@@ -102,6 +103,8 @@ class _Rows:
         self.buffer = aligned_empty(shape, network.dtype)
         if data.X.dtype != network.dtype:
             self._raw = aligned_empty(shape, data.X.dtype)
+            if data.X.dtype == np.uint8 and network.byte_unit != 1:
+                self._unit = np.array(network.byte_unit, network.dtype)
 
     def gather(self, index: np.ndarray) -> None:
         """Fill the buffer with the rows at `index`."""
@@ -112,6 +115,8 @@ class _Rows:
         else:
             self._X.take(index, 0, self._raw, "clip")
             np.copyto(self.buffer, self._raw)
+            if self._unit is not None:
+                np.multiply(self.buffer, self._unit, self.buffer)
 
 
 class Step:
@@ -196,7 +201,7 @@ class Step:
         if step._weighted:
             step.mass = float(data.weights.sum())  # type: ignore[union-attr]
             step._weights[...] = data.normalized_weights(network.dtype)
-        x: Any = SparseRows() if data.sparse else np.asarray(data.X, network.dtype, order="C")
+        x: Any = SparseRows() if data.sparse else network.cast(data.X)
         if data.sparse:
             x.rows = data.X
         step._bind(network, loss, x, grad, *([] if data.sparse else [x]))

@@ -10,22 +10,61 @@ from typing import Any
 
 import numpy as np
 
-from sknnlab._engine.layers import BatchNormLayer, Dense, Layer, Shape
+from sknnlab._engine.layers import BatchNormLayer, Convolution, Dense, Layer, Shape, Substitute
 from sknnlab._numerics import aligned_empty
 
-__all__ = ["ROWS", "Inference"]
+__all__ = ["ROWS", "Inference", "cast_rows"]
 
 ROWS = 1024  # rows per chunk: their activations stay in the cache
 
 
-def _fold(dense: Dense, norm: BatchNormLayer) -> Dense:
-    """Return the affine map that does what both do."""
+def cast_rows(X: np.ndarray, dtype: np.dtype, byte_unit: float, copy: bool = False) -> np.ndarray:
+    """Return dense rows in a network's dtype, C-ordered; bytes in units of `byte_unit`."""
+    if X.dtype == np.uint8 and byte_unit != 1:
+        return np.multiply(X, np.array(byte_unit, dtype), order="C")
+    return X.astype(dtype, order="C") if copy else np.asarray(X, dtype, order="C")
+
+
+class _InParts(Substitute):
+    """Layers over some rows at a time, so that what they compute stays in the cache."""
+
+    def __init__(self, layers: Sequence[Layer]):
+        super().__init__(layers)
+        self._size = min(layer.part_rows for layer in layers if layer.part_rows is not None)
+        self.byte_unit = layers[0].byte_unit
+
+    def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+        if out is None:
+            out = np.empty((len(x), *self.out_shape(x.shape[1:])), x.dtype)
+        for start in range(0, len(x), self._size):
+            rows = slice(start, start + self._size)
+            out[rows] = super().infer(x[rows])
+        return out
+
+
+def _together(layers: Sequence[Layer]) -> list[Layer]:
+    """Return the layers, with runs that are best used on a few rows at a time as one."""
+    result: list[Layer] = []
+    i = 0
+    while i < len(layers):
+        stop = i + 1
+        if layers[i].part_rows is not None:
+            while stop < len(layers) and (layers[stop].part_rows or not layers[stop].params):
+                stop += 1
+        result.append(layers[i] if stop == i + 1 else _InParts(layers[i:stop]))
+        i = stop
+    return result
+
+
+def _fold(affine: Any, norm: BatchNormLayer) -> Layer:
+    """Return the affine map, dense or convolution, that does what both do."""
     scale, shift = norm.scale_and_shift()
-    return dense.with_arrays(dense.W * scale, dense.b * scale + shift)
+    return affine.with_arrays(affine.W * scale, affine.b * scale + shift)
 
 
 # Neighbours that one layer replaces in prediction.
 FUSIONS: dict[tuple[type[Layer], type[Layer]], Callable[[Any, Any], Layer]] = {
+    (Convolution, BatchNormLayer): _fold,
     (Dense, BatchNormLayer): _fold,
 }
 
@@ -62,13 +101,15 @@ class Inference:
     """
 
     def __init__(self, layers: Sequence[Layer], in_shape: Shape, dtype: np.dtype):
-        self.layers = _fused(layers)
-        self.folds = any(mine not in layers for mine in self.layers)
+        fused = _fused(layers)
+        self.folds = any(mine not in layers for mine in fused)
+        self.layers = _together(fused)
+        self._unit = self.layers[0].byte_unit if self.layers else 1.0
         self.in_shape, self.dtype = in_shape, dtype
         self._keeps_input = bool(self.layers) and self.layers[0].overwrites_input
 
     def run(self, X: Any) -> np.ndarray:
-        """Return the output for dense or CSR rows, one row a sample, flat."""
+        """Return the output for dense or CSR rows, of the last layer's shape."""
         n_samples = X.shape[0]
         if n_samples <= ROWS:
             return self._through(self.layers, self._rows(X), [None] * len(self.layers))
@@ -102,7 +143,7 @@ class Inference:
         if not isinstance(X, np.ndarray):
             return X
         if X.dtype != self.dtype or self._keeps_input:
-            X = X.astype(self.dtype)
+            X = cast_rows(X, self.dtype, self._unit, copy=True)
         return X if X.shape[1:] == self.in_shape else X.reshape(-1, *self.in_shape)
 
     @staticmethod

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from sknnlab._engine.inference import Inference
+from sknnlab._engine.inference import Inference, cast_rows
 from sknnlab._engine.layers import Layer, Shape
 from sknnlab._engine.parameters import Layout, Views
 from sknnlab._numerics import aligned_zeros
@@ -71,6 +71,10 @@ class Network:
     def _cast(self, array: np.ndarray) -> np.ndarray:
         return array.astype(self.dtype) if array.dtype.kind == "f" else array.copy()
 
+    def cast(self, X: np.ndarray) -> np.ndarray:
+        """Return dense rows as the network computes with them, C-ordered."""
+        return cast_rows(X, self.dtype, self.byte_unit)
+
     # -- what the layers declare --------------------------------------------------------
 
     @property
@@ -87,6 +91,16 @@ class Network:
     def accepts_sparse(self) -> bool:
         """Whether rows may be CSR."""
         return self.layers[0].accepts_sparse
+
+    @property
+    def byte_unit(self) -> float:
+        """What 1 means in rows of uint8."""
+        return self.layers[0].byte_unit
+
+    @property
+    def n_multiplications(self) -> int:
+        """Multiplications of all matrix products for one row, forward."""
+        return sum(layer.n_multiplications for layer in self.layers)
 
     @property
     def row_local(self) -> bool:
@@ -254,4 +268,5 @@ class Network:
     def predict_raw(self, X: Any) -> np.ndarray:
         """Return the raw predictions of X, of shape (n_samples, n_outputs)."""
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.inference.run(X)
+            raw = self.inference.run(X)
+        return raw if raw.ndim == 2 else raw.reshape(len(raw), -1)

@@ -22,11 +22,11 @@ class HiddenLayer:
 
     Attributes
     ----------
-    z, a : ndarray of shape (n_samples, width)
+    z, a : ndarray of shape (n_samples, width), or (n_samples * n_places, n_channels)
         Pre-activations (of maxout: all pieces) and activations.
-    slope : ndarray of shape (n_samples, width) or None
+    slope : ndarray like them, or None
         f'(z); None for an activation that learns or selects.
-    delta : ndarray of shape (n_samples, width)
+    delta : ndarray like them
         dL/da.
     """
 
@@ -73,6 +73,11 @@ class Pass:
     grad: np.ndarray
 
 
+def _by_unit(values: np.ndarray) -> np.ndarray:
+    """Return values as a matrix with a column for each unit: a channel, at every place."""
+    return values.reshape(-1, values.shape[-1])
+
+
 def one_pass(network: Network, loss: Loss, data: Data) -> Pass:
     """Return what one pass over `data` computes; the network stays what it is."""
     grad = aligned_zeros(network.params.size, network.dtype)
@@ -81,9 +86,9 @@ def one_pass(network: Network, loss: Loss, data: Data) -> Pass:
         value, traces = step.trace()
         hidden = []
         for i in network.hidden_ends:
-            z, a = traces[i].z, traces[i].out
+            z, a = (_by_unit(one) for one in (traces[i].z, traces[i].out))
             slope = network.layers[i].derivative(z, a.copy())
-            hidden.append(HiddenLayer(z, a, slope, traces[i].delta))
+            hidden.append(HiddenLayer(z, a, slope, _by_unit(traces[i].delta)))
     last = traces[len(network.layers) - 1]
     raw, delta = (one.reshape(len(data), -1) for one in (last.out, last.delta))
     dW = [place.view(grad) for place in network.layout.of_role("weight")]

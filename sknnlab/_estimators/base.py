@@ -154,6 +154,14 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         """Return fresh layers; the one place where a configuration becomes a network."""
         return perceptron_layers(configuration.architecture, n_features, self.n_outputs_)
 
+    def _in_shape(self, n_features: int) -> tuple[int, ...]:
+        """Return what a flat row is to the network."""
+        return (n_features,)
+
+    def _flat(self, X: Any, reset: bool) -> Any:
+        """Return X as scikit-learn checks it: flat rows. With `reset`, learn what they mean."""
+        return X
+
     @with_callbacks
     def _fit(
         self,
@@ -319,7 +327,8 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         streams: Streams,
     ) -> Network:
         """Return the network to train: new, or at the weights that were trained last."""
-        network = Network(self._layers(configuration, X.shape[1]), (X.shape[1],), dtype)
+        layers = self._layers(configuration, X.shape[1])
+        network = Network(layers, self._in_shape(X.shape[1]), dtype)
         if scipy.sparse.issparse(X) and not network.accepts_sparse:
             raise ValueError(
                 f"{type(self).__name__} begins with a layer of the kind "
@@ -328,7 +337,7 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         if past.predicting is None:
             of = configuration.architecture
             network.initialize(of.initializers, of.initial_activations, streams.random_state)
-            self.n_layers_ = len(of.hidden_layer_sizes) + 2
+            self.n_layers_ = len(network.hidden_ends) + 2
             return network
         if network.what_is_kept != past.predicting.what_is_kept:
             raise ValueError(

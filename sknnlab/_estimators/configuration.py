@@ -8,9 +8,8 @@ switches its feature off.
 from __future__ import annotations
 
 import inspect
-import numbers
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from sklearn.base import clone
 
 from sknnlab._component import nearest, resolve
 from sknnlab._engine.training import Rates, Regularization
+from sknnlab._estimators.blocks import Block, per_layer, probabilities, read_blocks, sizes_of
 from sknnlab._estimators.parameters import PARAMETERS, changed, check_parameters, value_of
 from sknnlab.activations import ACTIVATIONS, Nonlinearity
 from sknnlab.augmentation import AUGMENTATIONS, Augmentation, as_augmentation
@@ -47,6 +47,10 @@ class Architecture:
 
     Attributes
     ----------
+    blocks : list of Block
+        Convolutions, before all else.
+    head : str or None
+        What follows them.
     hidden_layer_sizes : list of int
     activations : list of Nonlinearity
         One for each hidden layer.
@@ -68,6 +72,8 @@ class Architecture:
     learn_input_scale: bool
     initializers: list[Initializer]
     initial_activations: list[Nonlinearity]
+    blocks: list[Block] = field(default_factory=list)
+    head: str | None = None
 
 
 @dataclass
@@ -121,17 +127,24 @@ def configure(estimator: Any, per_batch_penalty: bool) -> Configuration:
 
 
 def _architecture(estimator: Any) -> Architecture:
-    sizes = _hidden_layer_sizes(value_of(estimator, "hidden_layer_sizes"))
-    hidden, initial = _activations(value_of(estimator, "activation"), len(sizes))
+    sizes = sizes_of(estimator, "hidden_layer_sizes")
+    blocks = read_blocks(estimator)
+    hidden, initial = _activations(
+        value_of(estimator, "activation"), [block.n_convs for block in blocks] + [1] * len(sizes)
+    )
+    for block, activation in zip(blocks, hidden, strict=False):
+        block.activation = activation
     return Architecture(
         hidden_layer_sizes=sizes,
-        activations=hidden,
-        dropouts=_dropouts(value_of(estimator, "dropout"), len(sizes)),
+        activations=hidden[len(blocks) :],
+        dropouts=probabilities(estimator, "dropout", len(sizes)),
         batchnorm=_batchnorm(value_of(estimator, "batchnorm")),
         fit_intercept=bool(value_of(estimator, "fit_intercept")),
-        learn_input_scale=bool(estimator.learn_input_scale),
-        initializers=_initializers(estimator.initializer, len(sizes) + 1),
+        learn_input_scale=bool(value_of(estimator, "learn_input_scale")),
+        initializers=_initializers(estimator.initializer, len(initial)),
         initial_activations=initial,
+        blocks=blocks,
+        head=getattr(estimator, "head", None),
     )
 
 
@@ -157,60 +170,19 @@ def _initializers(given: Any, n_affine: int) -> list[Initializer]:
     return [resolve(one, INITIALIZERS, "initializer", Initializer) for one in listed]
 
 
-def _hidden_layer_sizes(given: Any) -> list[int]:
-    """Return the widths as a list; an int is one layer."""
-    message = (
-        "hidden_layer_sizes must be an int or a sequence of ints, one for each hidden layer, "
-        f"got {given!r}."
-    )
-    if isinstance(given, numbers.Integral) and not isinstance(given, bool):
-        given = [given]
-    if isinstance(given, (str, bytes)) or not hasattr(given, "__iter__"):
-        raise TypeError(message)
-    sizes = list(given)
-    for size in sizes:
-        if isinstance(size, (bool, np.bool_)) or not isinstance(size, numbers.Integral):
-            raise TypeError(message)
-    if any(size <= 0 for size in sizes):
-        raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
-    return [int(size) for size in sizes]
-
-
-def _per_layer(given: Any, n_hidden: int, name: str) -> list[Any]:
-    """Return one value per hidden layer, from one for all or a list of as many."""
-    if isinstance(given, (list, tuple, np.ndarray)):
-        if len(given) != n_hidden:
-            raise ValueError(
-                f"{name} must be one value or one for each of the {n_hidden} hidden layers, "
-                f"got {len(given)}: {given!r}."
-            )
-        return list(given)
-    return [given] * n_hidden
-
-
-def _activations(given: Any, n_hidden: int) -> tuple[list[Nonlinearity], list[Nonlinearity]]:
+def _activations(given: Any, n_affine: list[int]) -> tuple[list[Nonlinearity], list[Nonlinearity]]:
     """Return the hidden activations, and those whose gain each W is drawn with.
 
-    The output's W takes the last hidden layer's (scikit-learn's one `activation`).
+    `n_affine` holds the number of affine maps that each activation follows. The output's W
+    takes the last hidden layer's (scikit-learn's one `activation`).
     """
-    listed = _per_layer(given, n_hidden, "activation")
+    listed = per_layer(given, len(n_affine), "activation")
     if not listed:
         listed = ["identity"] if isinstance(given, (list, tuple)) else [given]
         return [], [resolve(one, ACTIVATIONS, "activation", Nonlinearity) for one in listed]
     parts = [resolve(one, ACTIVATIONS, "activation", Nonlinearity) for one in listed]
-    return parts, [*parts, parts[-1]]
-
-
-def _dropouts(given: Any, n_hidden: int) -> list[float]:
-    listed = _per_layer(given, n_hidden, "dropout")
-    for probability in listed if listed else [given]:
-        if isinstance(probability, (list, tuple, np.ndarray)):
-            continue
-        if isinstance(probability, bool) or not isinstance(probability, numbers.Real):
-            raise TypeError(f"dropout must be a probability or a list of them, got {given!r}.")
-        if not 0 <= float(probability) < 1:
-            raise ValueError(f"dropout must be >= 0 and < 1, got {given!r}.")
-    return [float(probability) for probability in listed]
+    initial = [part for part, n in zip(parts, n_affine, strict=True) for _ in range(n)]
+    return parts, [*initial, parts[-1]]
 
 
 def _batchnorm(given: Any) -> BatchNorm | None:
@@ -271,7 +243,7 @@ def _schedule(estimator: Any) -> Schedule:
 
 def _rates(estimator: Any, solver: Solver) -> Rates:
     """Return the learning rate: its start, over the run, and from layer to layer."""
-    given, layers = estimator.learning_rate_init, estimator.layer_rates
+    given, layers = estimator.learning_rate_init, value_of(estimator, "layer_rates")
     if not isinstance(given, str):
         start = float(given)
     elif layers == "fan_in":
@@ -307,6 +279,7 @@ def _check_full_batch(estimator: Any, configuration: Configuration) -> None:
     idle = {
         "l1_ratio": not estimator.alpha,
         "dropout": not configuration.architecture.hidden_layer_sizes,
+        "conv_dropout": not configuration.architecture.blocks,
     }
     for name, parameter in PARAMETERS.items():
         if not parameter.full_batch and parameter.is_on(estimator) and not idle.get(name):

@@ -145,6 +145,13 @@ class Parameter:
 
 TABLE = (
     Parameter(
+        "conv_layer_sizes",
+        """
+conv_layer_sizes : int or array-like of int, default=(16, 32)
+    Filters of each block of convolutions; an int is one block.""",
+        off=(),
+    ),
+    Parameter(
         "hidden_layer_sizes",
         """
 hidden_layer_sizes : int or array-like of int, default=(100,)
@@ -468,6 +475,62 @@ class_weight : dict, "balanced" or None, default=None
 dtype : {"auto", "float32", "float64"}, default="auto"
     Precision of the network; "auto" follows X, so float32 stays float32.""",
         check=_one_of("auto", "float32", "float64"),
+    ),
+    Parameter(
+        "image_shape",
+        """
+image_shape : (height, width) or (height, width, n_channels), default=None
+    What a flat row holds; one of the lengths may be -1, what is left: ``(1, -1)`` means signals
+    of n_features steps. None where X is an array of images.""",
+    ),
+    Parameter(
+        "kernel_size",
+        """
+kernel_size : int, or sequence with an int or a (height, width) for each block, default=3
+    Size of the kernels, odd. Along an axis of length 1 kernels and pools have length 1.""",
+    ),
+    Parameter(
+        "convs_per_block",
+        """
+convs_per_block : int or sequence of int, default=1
+    Convolutions before each pooling, one value or one for each block.""",
+    ),
+    Parameter(
+        "pool_size",
+        """
+pool_size : int, or sequence with an int or a (height, width) for each block, default=2
+    Size of the pools, which lie side by side; what is left over at the end is cut.""",
+    ),
+    Parameter(
+        "pooling",
+        """
+pooling : {"max", "average"} or None, default="max"
+    What follows each block.""",
+        check=_one_of("max", "average", None),
+    ),
+    Parameter(
+        "padding",
+        """
+padding : {"same", "valid"}, default="same"
+    Whether zeros around the image keep its size, or kernels stay inside of it.""",
+        check=_one_of("same", "valid"),
+    ),
+    Parameter(
+        "head",
+        """
+head : {"flatten", "global_average"}, default="flatten"
+    What the dense layers see of the last block: every pixel, or the mean of each channel.""",
+        check=_one_of("flatten", "global_average"),
+    ),
+    Parameter(
+        "conv_dropout",
+        """
+conv_dropout : float or sequence of float, default=0.0
+    Probability of dropping a whole channel after a block, one value or one for each block, in
+    [0, 1).""",
+        off=0.0,
+        beside_the_loss=True,
+        full_batch=False,
     ),
     Parameter(
         "fit_intercept",

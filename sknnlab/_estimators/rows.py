@@ -41,6 +41,7 @@ def rows_of(estimator: Any, X: Any, dtype: Any = None) -> Any:
 
 def _validated(estimator: Any, X: Any, *y: Any, dtype: Any, **options: Any) -> Any:
     """Call scikit-learn's `validate_data`; what is not finite is said, not warned of."""
+    X = estimator._flat(X, options["reset"])
     floats = list(FLOATS) if dtype is None else [np.dtype(dtype)]
     halves = getattr(X, "dtype", None) == np.float16
     with np.errstate(over="ignore", invalid="ignore"):

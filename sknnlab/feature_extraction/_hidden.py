@@ -20,6 +20,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._engine.inference import Inference
+from sknnlab._estimators.base import NeuralNetwork
+from sknnlab._estimators.convnet import ConvNet
 from sknnlab._estimators.perceptron import Perceptron
 from sknnlab._estimators.rows import rows_of
 
@@ -36,11 +38,12 @@ class HiddenFeatures(
 
     Parameters
     ----------
-    estimator : MLPClassifier or MLPRegressor
+    estimator : MLPClassifier, MLPRegressor, ConvNetClassifier or ConvNetRegressor
         Of `sknnlab.neural_network`. ``fit`` trains a clone of it; one that is fitted
         already is used as it is inside `sklearn.frozen.FrozenEstimator`.
     layer : int, default=-1
-        Hidden layer, 0 for the first, -1 for the last.
+        Hidden layer, 0 for the first, -1 for the last; of a convolution what its activation
+        says at every place, before pooling.
 
     Attributes
     ----------
@@ -134,7 +137,8 @@ class HiddenFeatures(
         """
         check_is_fitted(self)
         net = _unfrozen(self.estimator_)
-        return self._to_layer().run(rows_of(net, X, net._network.dtype))
+        units = self._to_layer().run(rows_of(net, X, net._network.dtype))
+        return units.reshape(len(units), -1)
 
     def _to_layer(self) -> Inference:
         """Return prediction up to the layer."""
@@ -145,7 +149,7 @@ class HiddenFeatures(
     @property
     def _n_features_out(self) -> int:
         inference = self._to_layer()
-        return inference.run(np.zeros((1, self.n_features_in_), inference.dtype)).shape[1]
+        return inference.run(np.zeros((1, self.n_features_in_), inference.dtype)).size
 
     @property
     def n_features_in_(self) -> int:
@@ -171,12 +175,12 @@ class HiddenFeatures(
         return tags
 
 
-def _unfrozen(estimator: Any) -> Perceptron:
+def _unfrozen(estimator: Any) -> NeuralNetwork:
     """Return the network itself."""
     inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
-    if not isinstance(inner, Perceptron):
+    if not isinstance(inner, (Perceptron, ConvNet)):
         raise TypeError(
-            "estimator must be an MLPClassifier or MLPRegressor of sknnlab.neural_network, or a "
+            "estimator must be one of the networks of sknnlab.neural_network, or a "
             f"fitted one in a FrozenEstimator, got {inner!r}."
         )
     return inner

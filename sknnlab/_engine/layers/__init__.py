@@ -1,7 +1,16 @@
 """The kinds of layer, a file each; `base` says what a kind declares."""
 
 from sknnlab._engine.layers.activation import Activate
-from sknnlab._engine.layers.base import Batch, Layer, Op, Scratch, Shape, SparseRows, TouchedRows
+from sknnlab._engine.layers.base import (
+    Batch,
+    Layer,
+    Op,
+    Scratch,
+    Shape,
+    SparseRows,
+    Substitute,
+    TouchedRows,
+)
 from sknnlab._engine.layers.convolution import Convolution, pool_first
 from sknnlab._engine.layers.dense import Dense
 from sknnlab._engine.layers.dropout import ChannelDropout, Dropout
@@ -29,6 +38,7 @@ __all__ = [
     "Scratch",
     "Shape",
     "SparseRows",
+    "Substitute",
     "TouchedRows",
     "pool_first",
 ]

@@ -8,7 +8,7 @@ everything else (layout, copies, files, statistics, the lab) walks these declara
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -17,7 +17,7 @@ import numpy as np
 from sknnlab._engine.parameters import Param, Views
 from sknnlab._numerics import aligned_empty, aligned_zeros
 
-__all__ = ["Batch", "Layer", "Op", "Scratch", "Shape", "SparseRows", "TouchedRows"]
+__all__ = ["Batch", "Layer", "Op", "Scratch", "Shape", "SparseRows", "Substitute", "TouchedRows"]
 
 Shape = tuple[int, ...]
 
@@ -197,7 +197,7 @@ class Layer(ABC):
     reads_output: bool = False
     row_local: ClassVar[bool] = True
     part_rows: int | None = None
-    byte_unit: ClassVar[float] = 1.0
+    byte_unit: float = 1.0
     accepts_sparse: ClassVar[bool] = False
     ends_hidden_layer: ClassVar[bool] = False
     draws: ClassVar[bool] = False
@@ -263,10 +263,42 @@ class Layer(ABC):
         """Return the layer that predicts in its place, for chunks of `n_rows` if given."""
         return self
 
+    @property
+    def n_multiplications(self) -> int:
+        """Multiplications of the matrix product for one row, forward."""
+        return 0
+
     def largest_product(self, n_samples: int) -> int:
         """Return the multiplications of the largest matrix product of a step."""
-        return 0
+        return n_samples * self.n_multiplications
 
     def derivative(self, z: np.ndarray, a: np.ndarray) -> np.ndarray | None:
         """Return the derivative of an elementwise layer at z with output a, else None."""
         return None
+
+
+class Substitute(Layer):
+    """What one pass uses in place of some layers, whose arrays it shares; it is in no file.
+
+    A subclass overrides what it does better: `bind` in training, or `infer`.
+    """
+
+    def __init__(self, layers: Sequence[Layer]):
+        super().__init__()
+        self.layers = list(layers)
+
+    def config(self) -> dict[str, Any]:
+        return {"layers": self.layers}
+
+    def out_shape(self, in_shape: Shape) -> Shape:
+        for layer in self.layers:
+            in_shape = layer.out_shape(in_shape)
+        return in_shape
+
+    def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
+        raise TypeError(f"{type(self).__name__} is for prediction only.")
+
+    def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
+        for layer in self.layers:
+            x = layer.infer(x)
+        return x

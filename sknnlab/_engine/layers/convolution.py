@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from sknnlab._engine.layers.activation import Activate
-from sknnlab._engine.layers.base import Batch, Layer, Op, Shape
+from sknnlab._engine.layers.base import Batch, Layer, Op, Shape, Substitute
 from sknnlab._engine.layers.pooling import MaxPoolOp, Pool
 from sknnlab._engine.parameters import Param, Views
-from sknnlab._engine.windows import Images, Pair, Windows, flipped, in_window_order
+from sknnlab._engine.windows import PIECE, Images, Pair, Windows, flipped, in_window_order
 
 __all__ = ["Convolution", "pool_first"]
 
@@ -87,6 +87,14 @@ class Convolution(Layer):
     def out_shape(self, in_shape: Shape) -> Images:
         (ky, kx), (py, px) = self.kernel, self.padding
         return in_shape[0] + 2 * py - ky + 1, in_shape[1] + 2 * px - kx + 1, self.n_filters
+
+    @property
+    def n_multiplications(self) -> int:
+        rows, columns, _ = self.out_shape(self.in_shape)
+        return rows * columns * self.params["W"].size
+
+    def largest_product(self, n_samples: int) -> int:
+        return min(super().largest_product(n_samples), PIECE)
 
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
         return _ConvolutionOp(self, x, grads, batch, needs_dx)
@@ -250,47 +258,29 @@ class _ConvolutionOp(Op):
         return delta if self._dx is None else self._dx
 
 
-class ConvolvedPool(Layer):
+class ConvolvedPool(Substitute):
     """Convolution, pooling and an activation that never falls, pooled before the bias.
 
-    ``max f(z + b) = f(max z + b)``, on a quarter of the numbers. Training only: it shares the
-    arrays of the layers that it stands for.
+    ``max f(z + b) = f(max z + b)``, on a quarter of the numbers.
     """
 
     reads_input = True
     reads_output = True
 
-    def __init__(self, convolution: Convolution, activation: Activate, pool: Pool):
-        super().__init__()
-        self._convolution, self._activation, self._pool = convolution, activation, pool
-        self.part_rows = convolution.part_rows
-
-    def config(self) -> dict[str, Any]:
-        raise NotImplementedError("it stands for layers of its own configuration")
-
-    def out_shape(self, in_shape: Shape) -> Shape:
-        return self._pool.out_shape(self._convolution.out_shape(in_shape))
-
-    def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
-        raise NotImplementedError("training only")
-
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
-        return _ConvolvedPoolOp(
-            self._convolution, self._activation, self._pool, x, grads, batch, needs_dx
-        )
+        return _ConvolvedPoolOp(self.layers, x, grads, batch, needs_dx)
 
 
 class _ConvolvedPoolOp(Op):
     def __init__(
         self,
-        convolution: Convolution,
-        activation: Activate,
-        pool: Pool,
+        layers: Sequence[Any],
         x: np.ndarray,
         grads: Views,
         batch: Batch,
         needs_dx: bool,
     ):
+        convolution, activation, pool = layers
         self._kernels = _Kernels(convolution, grads["W"], batch, needs_dx)
         self._images = _Images(convolution, self._kernels, x, batch, needs_dx)
         self._pool = MaxPoolOp(pool, self._images.z, batch, self._images.dz)
@@ -325,4 +315,4 @@ def pool_first(convolution: Convolution, activation: Activate, pool: Pool) -> La
     """Return the layer that does what the three do, if pooling may come first."""
     if not activation.activation.increasing or pool.pooling != "max":
         return None
-    return ConvolvedPool(convolution, activation, pool) if convolution.trained_bias else None
+    return ConvolvedPool([convolution, activation, pool]) if convolution.trained_bias else None

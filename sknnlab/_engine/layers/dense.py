@@ -58,8 +58,9 @@ class Dense(Layer):
     def out_shape(self, in_shape: Shape) -> Shape:
         return (self.fan_out,)
 
-    def largest_product(self, n_samples: int) -> int:
-        return n_samples * self.fan_in * self.fan_out
+    @property
+    def n_multiplications(self) -> int:
+        return self.fan_in * self.fan_out
 
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
         if isinstance(x, SparseRows):

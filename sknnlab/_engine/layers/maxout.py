@@ -28,7 +28,7 @@ class MaxoutLayer(Layer):
         return {"width": self.width, "n_pieces": self.n_pieces}
 
     def out_shape(self, in_shape: Shape) -> Shape:
-        return (self.width,)
+        return (*in_shape[:-1], self.width)
 
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
         return _MaxoutOp(self, x, batch)
@@ -36,7 +36,7 @@ class MaxoutLayer(Layer):
     def pieces(self, z: np.ndarray) -> list[np.ndarray]:
         """Return the views of `z` that belong to the pieces."""
         width = self.width
-        return [z[:, i * width : (i + 1) * width] for i in range(self.n_pieces)]
+        return [z[..., i * width : (i + 1) * width] for i in range(self.n_pieces)]
 
     def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         return np.maximum.reduce(self.pieces(x), out=out)
@@ -44,11 +44,12 @@ class MaxoutLayer(Layer):
 
 class _MaxoutOp(Op):
     def __init__(self, layer: MaxoutLayer, z: np.ndarray, batch: Batch):
-        self.out = batch.empty((layer.width,))
+        shape = layer.out_shape(z.shape[1:])
+        self.out = batch.empty(shape)
         self._pieces = layer.pieces(z)
         self._dz = batch.empty(z.shape[1:])
         self._dpieces = layer.pieces(self._dz)
-        self._won, self._taken = (batch.empty((layer.width,), np.bool_) for _ in range(2))
+        self._won, self._taken = (batch.empty(shape, np.bool_) for _ in range(2))
 
     def forward(self) -> None:
         np.maximum(self._pieces[0], self._pieces[1], out=self.out)

@@ -1,0 +1,130 @@
+"""What the two convolutional networks share: rows that are images."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from typing import Any
+
+import numpy as np
+import scipy.sparse
+
+from sknnlab._engine.layers import Layer
+from sknnlab._estimators.architecture import convolution_layers
+from sknnlab._estimators.base import NeuralNetwork
+from sknnlab._estimators.configuration import Configuration
+from sknnlab._estimators.fitting import Past
+from sknnlab._images import Shape, as_images
+
+__all__ = ["ConvNet"]
+
+
+class ConvNet(NeuralNetwork):
+    """Abstract convolutional network: `image_shape` says what a flat row holds."""
+
+    image_shape: Any
+    image_shape_: Shape
+
+    def _layers(self, configuration: Configuration, n_features: int) -> list[Layer]:
+        return convolution_layers(configuration.architecture, self.image_shape_, self.n_outputs_)
+
+    def _in_shape(self, n_features: int) -> tuple[int, ...]:
+        return self.image_shape_
+
+    def _read_rows(self, X: Any, y: Any, past: Past) -> tuple[Any, Any, np.dtype]:
+        rows, y, dtype = super()._read_rows(X, y, past)
+        if self.dtype == "auto" and past.predicting is None:
+            given = getattr(X, "dtype", None) or np.asarray(X).dtype
+            dtype = np.dtype(np.float64 if given == np.float64 else np.float32)
+        return rows, y, dtype
+
+    def _flat(self, X: Any, reset: bool) -> Any:
+        name = type(self).__name__
+        if scipy.sparse.issparse(X):
+            raise ValueError(f"{name} takes no sparse X; pass X.toarray().")
+        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+            X = np.asarray(X)
+        n_dims = len(getattr(X, "shape", (0, 0)))
+        if n_dims in (0, 1) or (n_dims == 2 and not reset):
+            return X  # what is wrong with it, scikit-learn says
+        shape = self.image_shape_ if not reset else self._shape_of(X)
+        if reset:
+            self.image_shape_ = shape
+        if n_dims == 2:
+            return X
+        X = np.asarray(X)
+        as_images(X, shape, name)
+        return X.reshape(len(X), -1)
+
+    def _shape_of(self, X: Any) -> Shape:
+        """Return the shape of an image, from X or from `image_shape`."""
+        name = type(self).__name__
+        given = _check_shape(self.image_shape, name)
+        if hasattr(X, "shape") and len(X.shape) > 2:
+            height, width, n_channels = as_images(np.asarray(X), None, name).shape[1:]
+            shape = (height, width, n_channels)
+            if given is not None and any(
+                g not in (-1, s) for g, s in zip(given, shape, strict=True)
+            ):
+                raise ValueError(
+                    f"image_shape={self.image_shape!r} of {name} does not fit images of shape "
+                    f"{shape} (height, width, n_channels)."
+                )
+            return shape
+        n_features = X.shape[1] if hasattr(X, "shape") else np.shape(X)[-1]
+        if given is None:
+            raise ValueError(
+                f"{name} got flat rows of {n_features} features and cannot know their shape; set "
+                f"image_shape=(height, width) or (height, width, n_channels), probably "
+                f"{_guess(n_features)}, or pass images."
+            )
+        return _filled_in(given, n_features, self.image_shape, name)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = False
+        return tags
+
+
+def _check_shape(given: Any, name: str) -> Shape | None:
+    """Return (height, width, n_channels), one of them perhaps -1, or None as it is."""
+    if given is None:
+        return None
+    text = (
+        f"image_shape of {name} must be None, (height, width) or (height, width, n_channels), with "
+        f"-1 for at most one of them, got {given!r}."
+    )
+    if not isinstance(given, (tuple, list)) or not all(
+        isinstance(size, numbers.Integral) for size in given
+    ):
+        raise TypeError(text)
+    shape = (*(int(size) for size in given), 1)[:3]
+    if len(given) not in (2, 3) or any(size < 1 and size != -1 for size in shape):
+        raise ValueError(text)
+    if shape.count(-1) > 1:
+        raise ValueError(text)
+    return shape  # type: ignore[return-value]
+
+
+def _filled_in(given: Shape, n_features: int, parameter: Any, name: str) -> Shape:
+    """Return a shape whose -1 is what is left of `n_features`."""
+    known = math.prod(size for size in given if size != -1)
+    left, rest = divmod(n_features, known)
+    height, width, n_channels = (left if size == -1 else size for size in given)
+    if rest or left == 0 or height * width * n_channels != n_features:
+        held = f"a multiple of {known}" if -1 in given else f"{known}"
+        raise ValueError(
+            f"image_shape={parameter!r} of {name} holds {held} numbers, got rows of {n_features} "
+            "features; set image_shape to what the rows are."
+        )
+    return height, width, n_channels
+
+
+def _guess(n_features: int) -> str:
+    """Return the shape that rows of so many features probably have."""
+    for n_channels in (1, 3):
+        side = math.isqrt(n_features // n_channels)
+        if side > 1 and side * side * n_channels == n_features:
+            shape = (side, side) if n_channels == 1 else (side, side, n_channels)
+            return f"image_shape={shape}"
+    return "image_shape=(1, -1) for signals"
