@@ -33,49 +33,45 @@ class ConvNet(NeuralNetwork):
 
     def _read_rows(self, X: Any, y: Any, past: Past) -> tuple[Any, Any, np.dtype]:
         rows, y, dtype = super()._read_rows(X, y, past)
+        if not past.continued and _images(X) is None:
+            self.image_shape_ = self._shape_of_rows(rows.shape[1])
         if self.dtype == "auto" and past.predicting is None:
             given = getattr(X, "dtype", None) or np.asarray(X).dtype
             dtype = np.dtype(np.float64 if given == np.float64 else np.float32)
         return rows, y, dtype
 
     def _flat(self, X: Any, reset: bool) -> Any:
-        name = type(self).__name__
         if scipy.sparse.issparse(X):
-            raise ValueError(f"{name} takes no sparse X; pass X.toarray().")
-        if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
-            X = np.asarray(X)
-        n_dims = len(getattr(X, "shape", (0, 0)))
-        if n_dims in (0, 1) or (n_dims == 2 and not reset):
-            return X  # what is wrong with it, scikit-learn says
-        shape = self.image_shape_ if not reset else self._shape_of(X)
-        if reset:
-            self.image_shape_ = shape
-        if n_dims == 2:
+            raise ValueError(f"{type(self).__name__} takes no sparse X; pass X.toarray().")
+        images = _images(X)
+        if images is None:
             return X
-        X = np.asarray(X)
-        as_images(X, shape, name)
-        return X.reshape(len(X), -1)
+        if reset:
+            self.image_shape_ = self._shape_of_images(images)
+        as_images(images, self.image_shape_, type(self).__name__)
+        return images.reshape(len(images), -1)
 
-    def _shape_of(self, X: Any) -> Shape:
-        """Return the shape of an image, from X or from `image_shape`."""
+    def _shape_of_images(self, X: np.ndarray) -> Shape:
+        """Return the shape of images, which `image_shape` must agree with."""
+        name = type(self).__name__
+        height, width, n_channels = as_images(X, None, name).shape[1:]
+        shape = (height, width, n_channels)
+        given = _check_shape(self.image_shape, name) or shape
+        if any(size not in (-1, found) for size, found in zip(given, shape, strict=True)):
+            raise ValueError(
+                f"image_shape={self.image_shape!r} of {name} does not fit images of shape {shape} "
+                "(height, width, n_channels)."
+            )
+        return shape
+
+    def _shape_of_rows(self, n_features: int) -> Shape:
+        """Return what `image_shape` says of flat rows."""
         name = type(self).__name__
         given = _check_shape(self.image_shape, name)
-        if hasattr(X, "shape") and len(X.shape) > 2:
-            height, width, n_channels = as_images(np.asarray(X), None, name).shape[1:]
-            shape = (height, width, n_channels)
-            if given is not None and any(
-                g not in (-1, s) for g, s in zip(given, shape, strict=True)
-            ):
-                raise ValueError(
-                    f"image_shape={self.image_shape!r} of {name} does not fit images of shape "
-                    f"{shape} (height, width, n_channels)."
-                )
-            return shape
-        n_features = X.shape[1] if hasattr(X, "shape") else np.shape(X)[-1]
         if given is None:
             raise ValueError(
                 f"{name} got flat rows of {n_features} features and cannot know their shape; set "
-                f"image_shape=(height, width) or (height, width, n_channels), probably "
+                "image_shape=(height, width) or (height, width, n_channels), probably "
                 f"{_guess(n_features)}, or pass images."
             )
         return _filled_in(given, n_features, self.image_shape, name)
@@ -84,6 +80,13 @@ class ConvNet(NeuralNetwork):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = False
         return tags
+
+
+def _images(X: Any) -> np.ndarray | None:
+    """Return X as an array if it holds more than flat rows."""
+    if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
+        return np.asarray(X)
+    return X if isinstance(X, np.ndarray) and X.ndim > 2 else None
 
 
 def _check_shape(given: Any, name: str) -> Shape | None:
