@@ -1,9 +1,22 @@
 """Convolution: layers against torch and differences, estimators, and what they refuse."""
 
+import copy
+import pickle
+import tracemalloc
+
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose
+import scipy.sparse
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.datasets import load_digits
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from sknnlab import ConvNetClassifier, ConvNetRegressor
+from sknnlab._engine.batches import Data, Step
 from sknnlab._engine.layers import (
     Activate,
     Batch,
@@ -11,14 +24,22 @@ from sknnlab._engine.layers import (
     Convolution,
     Dense,
     Flatten,
+    GlobalAverage,
+    MaxoutLayer,
     Pool,
+    PReLULayer,
 )
 from sknnlab._engine.network import Network
 from sknnlab._engine.program import Program
 from sknnlab._numerics import aligned_zeros
-from sknnlab.activations import ReLU, Tanh
+from sknnlab.activations import Identity, PReLU, ReLU, Softplus, Tanh
+from sknnlab.augmentation import RandomShift
+from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import HeNormal
+from sknnlab.inspection import activation_statistics, diagnose
+from sknnlab.losses import SquaredError
 from sknnlab.normalization import BatchNorm
+from sknnlab.preprocessing import ImageCenterer
 from tests.conftest import SEED
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -145,3 +166,347 @@ def test_prediction_parts_and_the_whole_agree(given):
     for ours, theirs in zip(outcomes[1], outcomes[2], strict=True):
         assert_allclose(ours, theirs, atol=1e-10)
     assert_allclose(network.predict_raw(x), outcomes[0][0], atol=1e-10)
+
+
+def test_average_pooling_of_the_whole_image_is_the_mean(rng):
+    network, x, _, program = bound([GlobalAverage(), Dense(3, 2)], (5, 4, 3), 7)
+    program.forward()
+    expected = x.mean(axis=(1, 2)) @ network.layers[1].W + network.layers[1].b
+    assert_allclose(program.out, expected)
+    assert_allclose(network.predict_raw(x), expected)
+    dx = program.backward(np.ones((7, 2)))
+    assert_allclose(dx, np.broadcast_to(network.layers[1].W.sum(axis=1) / 20, x.shape))
+
+
+@pytest.mark.parametrize("pool", [(2, 2), (1, 2), (3, 2)])
+def test_ties_go_to_the_first_as_in_torch(pool, rng):
+    torch = pytest.importorskip("torch")
+    _, x, _, program = bound([Pool(pool, "max")], (7, 8, 3), 5)
+    x[...] = rng.integers(0, 2, x.shape)
+    X = torch.tensor(x.transpose(0, 3, 1, 2).copy(), requires_grad=True)
+    expected = torch.nn.functional.max_pool2d(X, pool)
+    program.forward()
+    delta = rng.normal(size=program.out.shape)
+    expected.backward(torch.tensor(delta.transpose(0, 3, 1, 2).copy()))
+    dx = program.backward(delta.copy())
+    assert_array_equal(dx, X.grad.numpy().transpose(0, 2, 3, 1))
+
+
+def test_parts_share_what_nobody_reads_again():
+    layers = images_network((16, 16, 3))
+    _, _, _, program = bound(layers, (16, 16, 3), 512)
+    parts = program.ops[0][1]
+    first, second = (walk.ops[0][1]._images._windows for walk in parts._walks[:2])
+    assert np.shares_memory(first._tall, second._tall)
+    assert np.shares_memory(first.wide, second.wide)
+
+
+@pytest.mark.parametrize("kind", [ReLU, Tanh, Softplus, Identity])
+def test_pooling_first_changes_nothing(kind):
+    shape = (9, 8, 2)
+    outcomes = []
+    for training in (True, False):
+        layers = [Convolution(shape, 4, (3, 3), (1, 1)), Activate(kind()), Pool((2, 2), "max")]
+        layers += [Flatten(), Dense(64, 2)]
+        _, _, grad, program = bound(layers, shape, 5, training=training)
+        assert len(program.ops) == (3 if training else 5)
+        program.forward()
+        out = program.out.copy()
+        outcomes.append((out, program.backward(np.ones((5, 2))), grad))
+    for ours, theirs in zip(*outcomes, strict=True):
+        assert_allclose(ours, theirs, atol=1e-12)
+
+
+def gradient_error(layers, shape, weighted):
+    """Return the relative error of a network's gradient along a random direction."""
+    network, x, grad, _ = bound(layers, shape, 12)
+    rng = np.random.RandomState(SEED)
+    weights = rng.uniform(0.5, 2, 12) if weighted else None
+    data = Data(x.reshape(12, -1), rng.normal(size=(12, network.n_outputs)), weights)
+    step = Step.over_all(network, SquaredError(), data, grad)
+
+    def value(shift):
+        network.params += shift
+        loss = step.evaluate()
+        network.params -= shift
+        return loss
+
+    value(0.0)
+    slope = grad.copy()
+    v = np.where(slope != 0, rng.normal(size=slope.size), 0)
+    numerical = (value(1e-6 * v) - value(-1e-6 * v)) / 2e-6
+    return abs(numerical - slope @ v) / max(abs(numerical), 1e-12)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("batchnorm", [0, 1])
+def test_gradients_pass_the_oracle(weighted, batchnorm):
+    for given in ({}, {"pooling": "average"}, {"pool": None, "kernel": (1, 3)}):
+        layers = images_network((9, 8, 2), batchnorm=batchnorm, **given)
+        for layer in layers:  # smooth, so that differences say something
+            if isinstance(layer, Activate):
+                layer.__init__(Tanh())
+        assert gradient_error(layers, (9, 8, 2), weighted) < 1e-5
+    head = [Convolution((5, 6, 2), 3, (3, 3), (0, 0)), MaxoutLayer(1, 3), GlobalAverage()]
+    assert gradient_error([*head, PReLULayer(PReLU()), Dense(1, 2)], (5, 6, 2), weighted) < 1e-5
+
+
+# -- estimators --------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def images():
+    digits = load_digits()
+    return digits.images[:360].astype(np.float32) / 16, digits.target[:360]
+
+
+def net(**parameters):
+    given = {"max_iter": 6, "batch_size": 32, "learning_rate_init": 0.005, "random_state": SEED}
+    sizes = {"conv_layer_sizes": (4, 8), "hidden_layer_sizes": (16,)}
+    return ConvNetClassifier(**{**given, **sizes, **parameters})
+
+
+CONFIGURATIONS = [
+    {},
+    {"batchnorm": True},
+    {"convs_per_block": 2, "pooling": "average", "activation": "elu"},
+    {"head": "global_average", "kernel_size": 5, "padding": "same", "pooling": None},
+    {"padding": "valid", "kernel_size": [3, (1, 3)], "pool_size": [(2, 1), (1, 2)]},
+    {"conv_dropout": [0.1, 0.2], "dropout": 0.2, "average": True},
+    {"activation": ["prelu", "maxout", "tanh"], "initializer": "glorot_uniform"},
+    {"early_stopping": True, "alpha": 1e-3, "l1_ratio": 0.5},
+    {"optimizer": "lbfgs", "dtype": "float64"},
+    {"batchnorm": BatchNorm(statistics="population"), "max_norm": 3.0, "clip_norm": 1.0},
+]
+
+
+@pytest.mark.parametrize("parameters", CONFIGURATIONS, ids=str)
+def test_every_configuration_learns_and_survives_copies(parameters, images):
+    X, y = images
+    fitted = net(max_iter=30, **parameters).fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert fitted.score(X, y) > 0.4
+    expected = fitted.predict_proba(X)
+    for other in (pickle.loads(pickle.dumps(fitted)), copy.deepcopy(fitted)):
+        assert_array_equal(other.predict_proba(X), expected)
+    again = clone(fitted).fit(X, y, X_val=X[:50], y_val=y[:50])
+    assert_array_equal(again.predict_proba(X), expected)
+
+
+def test_images_and_rows_are_the_same(images):
+    X, y = images
+    expected = net().fit(X, y).predict_proba(X)
+    rows = net(image_shape=(8, 8)).fit(X.reshape(len(X), -1), y)
+    assert_array_equal(rows.predict_proba(X), expected)
+    assert_array_equal(rows.predict_proba(X.reshape(len(X), -1)), expected)
+    assert_array_equal(rows.predict_proba(X[..., None]), expected)
+    assert_array_equal(net(image_shape=(-1, 8)).fit(X, y).predict_proba(X.tolist()), expected)
+    assert rows.image_shape_ == (8, 8, 1)
+    assert rows.n_features_in_ == 64
+
+
+def test_bytes_are_read_as_shares_of_255_and_stay_bytes(images):
+    X, y = images
+    small = (X * 255).astype(np.uint8)
+    shares = small / np.float32(255)
+    ours = net().fit(small, y)
+    assert_allclose(
+        ours.predict_proba(small), net().fit(shares, y).predict_proba(shares), atol=1e-3
+    )
+    assert_allclose(ours.predict_proba(small), ours.predict_proba(shares), atol=1e-5)
+    run = net()._prepare(small, y)
+    assert run.data.X.dtype == np.uint8
+    assert np.shares_memory(run.data.X, small)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(np.float64, "float64"), (np.float32, "float32"), (np.int64, "float32")]
+)
+def test_the_precision_is_single_unless_x_is_double(given, expected, images):
+    X, y = images
+    fitted = net(max_iter=1).fit((X * 16).astype(given), y)
+    assert fitted._network.dtype == expected
+    assert net(dtype="float64", max_iter=1).fit(X, y)._network.dtype == np.float64
+
+
+def test_signals_are_images_of_height_1(rng):
+    y = rng.uniform(4, 16, 300)
+    X = np.exp(-((np.arange(20) - y[:, None]) ** 2) / 8)
+    model = ConvNetRegressor((6, 6), (16,), image_shape=(1, -1), batch_size=20, random_state=SEED)
+    model.set_params(learning_rate_init=0.01)
+    assert model.fit(X, y / 10).score(X, y / 10) > 0.9
+    assert [one.W.shape[:2] for one in model.layers_[:2]] == [(1, 3), (1, 3)]
+    assert model._network.shapes[-5:-3] == [(1, 5, 6), (30,)]
+    assert model.set_params(max_iter=1).fit(X[:, :1], y).image_shape_ == (1, 1, 1)
+
+
+CHECKED = {"max_iter": 40, "random_state": 0, "learning_rate_init": 0.005}
+
+
+@pytest.mark.filterwarnings("ignore:Got `batch_size`")
+@parametrize_with_checks(
+    [
+        kind((4, 4), (16,), image_shape=(1, -1), **CHECKED)
+        for kind in (ConvNetClassifier, ConvNetRegressor)
+    ]
+)
+def test_scikit_learns_checks_pass(estimator, check):
+    check(estimator)
+
+
+def test_training_goes_on(images):
+    X, y = images
+    warm = net(warm_start=True, max_iter=3).fit(X, y)
+    assert warm.fit(X, y).history_["epoch"] == [1, 2, 3, 4, 5, 6]
+    steps = net(learning_rate="constant")
+    for _ in range(20):
+        steps.partial_fit(X, y, classes=np.arange(10))
+    assert steps.score(X, y) > 0.4
+    assert steps.t_ == 20 * len(X)
+    with pytest.raises(ValueError, match="have changed"):
+        warm.set_params(kernel_size=5).fit(X, y)
+
+
+def test_a_checkpoint_goes_on_to_the_same_bits(images, tmp_path):
+    pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+    from sknnlab.callback import Checkpoint, StopWhen
+
+    X, y = images
+    path = tmp_path / "net.pickle"
+    given = {"conv_dropout": 0.2, "batchnorm": True, "max_iter": 4}
+    whole = net(**given).fit(X, y)
+    net(**given).set_callbacks(Checkpoint(path), StopWhen(time_limit=1e-9)).fit(X, y)
+    resumed = pickle.loads(path.read_bytes()).set_callbacks().fit(X, y)
+    assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+
+
+def test_weights_count_as_copies(images):
+    X, y = images
+    twice = np.arange(len(X)) % 3 == 0
+    given = {"batch_size": 1000, "max_iter": 3, "shuffle": False, "dtype": "float64"}
+    copies = np.concatenate([X, X[twice]]), np.concatenate([y, y[twice]])
+    with pytest.warns(UserWarning, match="batch_size"):
+        weighted = net(**given).fit(X, y, sample_weight=1 + twice)
+    with pytest.warns(UserWarning, match="batch_size"):
+        copied = net(**given).fit(*copies)
+    assert_allclose(weighted.predict_proba(X), copied.predict_proba(X), atol=1e-9)
+
+
+def test_searches_pipelines_and_the_rest_of_the_package(images):
+    X, y = images
+    flat = X.reshape(len(X), -1)
+    grid = {"conv_layer_sizes": [(4,), (4, 4)], "optimizer__beta_1": [0.8, 0.9]}
+    search = GridSearchCV(net(max_iter=2), grid, cv=2, n_jobs=2).fit(X, y)
+    assert search.best_params_.keys() == grid.keys()
+    shift = RandomShift((8, 8), max_shift=1)
+    pipeline = make_pipeline(
+        ImageCenterer(image_shape=(8, 8)), net(image_shape=(8, 8), augmentation=shift, max_iter=20)
+    )
+    assert pipeline.fit(flat, y).score(flat, y) > 0.4
+    for layer, n_units in ((0, 256), (1, 128), (2, 16)):
+        features = HiddenFeatures(FrozenEstimator(net().fit(X, y)), layer=layer).fit(X)
+        assert features.transform(X[:5]).shape == (5, n_units)
+        assert features._n_features_out == n_units
+
+
+def test_the_lab_sees_it(images):
+    X, y = images
+    report = diagnose(net(), (X * 255).astype(np.uint8), y, budget=2)
+    assert not [one for one in report.findings if one.status == "problem"]
+    assert "3:" in activation_statistics(net(), X, y)[0].measured
+
+
+def test_a_training_step_allocates_next_to_nothing(rng):
+    model = ConvNetClassifier((8, 8), (10,), batch_size=64)
+    X, y = rng.random((256, 16, 16, 3), dtype=np.float32), rng.integers(0, 5, 256)
+    training = model._prepare(X, y).training()
+    for _ in training.epochs(1, 0, 2, 0):
+        pass
+    tracemalloc.start()
+    for _ in training.epochs(1, 1, 2, 0):
+        pass
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 64 * 16 * 16 * 8 * 4
+
+
+def rows(*shape):
+    return np.zeros((40, *shape), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "parameters", "text"),
+    [
+        ((64,), {}, r"rows of 64 features .* probably image_shape=\(8, 8\), or pass images"),
+        ((192,), {}, r"probably image_shape=\(8, 8, 3\)"),
+        ((50,), {}, r"probably image_shape=\(1, -1\) for signals"),
+        ((64,), {"image_shape": (8, 9)}, "holds 72 numbers, got rows of 64 features"),
+        ((64,), {"image_shape": (-1, 7)}, "holds a multiple of 7 numbers, got rows of 64"),
+        ((8, 8), {"image_shape": (8, 9)}, r"does not fit images of shape \(8, 8, 1\)"),
+        ((2, 2, 2, 2), {}, r"got an array of shape \(40, 2, 2, 2, 2\)"),
+        ((8, 8), {"image_shape": (-1, -1)}, "-1 for at most one"),
+        ((8, 8), {"image_shape": (0, 8)}, "image_shape of ConvNetClassifier must be"),
+        ("sparse", {"image_shape": (8, 8)}, "takes no sparse X"),
+        ((4, 4), {"padding": "valid"}, r"block 2 has 1 x 1 pixels left"),
+        ((3, 3), {"padding": "valid", "kernel_size": 5}, r"3 x 3 .* needs 5 x 5"),
+        ((5, 8), {"pool_size": 3}, r"block 2 has 1 x 2 pixels left|2 x 2"),
+        ((8, 8), {"kernel_size": 2}, "kernel_size must be odd"),
+        ((8, 8), {"kernel_size": [3, 3, 3]}, "each of the 2 blocks, got 3"),
+        ((8, 8), {"conv_layer_sizes": ()}, "at least one block"),
+        ((8, 8), {"conv_layer_sizes": (4, 0)}, "conv_layer_sizes must be > 0"),
+        ((8, 8), {"convs_per_block": 0}, "convs_per_block must be an integer >= 1"),
+        ((8, 8), {"pooling": "mean"}, "pooling must be one of"),
+        ((8, 8), {"padding": "full"}, "padding must be one of"),
+        ((8, 8), {"head": "pool"}, "head must be one of"),
+        ((8, 8), {"conv_dropout": 1.0}, "conv_dropout must be >= 0 and < 1"),
+        ((8, 8), {"initializer": ["zeros"] * 3}, "each of the 4 layers"),
+        ((8, 8), {"activation": ["relu"] * 2}, "each of the 3"),
+    ],
+    ids=str,
+)
+def test_bad_input_is_refused_with_the_arithmetic(shape, parameters, text):
+    y = np.arange(40) % 2
+    X = scipy.sparse.csr_array(rows(64)) if shape == "sparse" else rows(*shape)
+    with pytest.raises(ValueError, match=text):
+        net(**parameters).fit(X, y)
+
+
+def test_a_pool_is_skipped_along_an_axis_of_length_1():
+    fitted = net(max_iter=1).fit(rows(3, 8), np.arange(40) % 2)
+    assert fitted._network.shapes[2:7:2] == [(3, 8, 4), (1, 4, 8), (1, 2, 8)]
+
+
+SIZES = ["kernel_size", "pool_size", "convs_per_block", "conv_layer_sizes"]
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_kinds_are_checked(name, images):
+    for given in ("3", 2.5, [True, 3]):
+        with pytest.raises((TypeError, ValueError), match=name):
+            net(**{name: given}).fit(*images)
+
+
+def test_a_failed_fit_changes_nothing(images):
+    fitted = net(max_iter=1).fit(*images)
+    with pytest.raises(ValueError, match="too small"):
+        fitted.set_params(padding="valid", kernel_size=7).fit(*images)
+    assert fitted.predict(images[0]).shape == (360,)
+    for wrong in (rows(8, 8, 3), rows(9, 8), rows(65)):
+        with pytest.raises(ValueError, match=r"\(8, 8, 1\)|64 features"):
+            fitted.predict(wrong)
+    with pytest.raises(ValueError, match="cannot express its kinds of layer"):
+        fitted.to_sklearn()
+
+
+def test_layers_show_kernels_as_rows_columns_channels_filters(rng):
+    X, y = rng.random((50, 9, 7, 3)), np.arange(50) % 2
+    layers = net(batchnorm=True, max_iter=1, kernel_size=[(3, 5), 1]).fit(X, y).layers_
+    assert [layer.W.shape for layer in layers] == [(3, 5, 3, 4), (1, 1, 4, 8), (16, 16), (16, 1)]
+    assert layers[0].gamma.shape == layers[0].mean.shape == (4,)
+
+
+def test_fans_count_the_kernel():
+    layer = Convolution((32, 32, 8), 16, (3, 5), (1, 2))
+    assert (layer.params["W"].fan_in, layer.params["W"].fan_out) == (120, 240)
+    network = Network([layer, Flatten(), Dense(16 * 1024, 1)], (32, 32, 8), np.dtype(float))
+    network.initialize([HeNormal()] * 2, [ReLU()] * 2, np.random.RandomState(SEED))
+    assert_allclose(layer.W.std(), np.sqrt(2 / 120), rtol=0.1)

@@ -103,7 +103,7 @@ def convolution_layers(of: Architecture, shape: Images, n_outputs: int) -> list[
     left = shape
     for number, block in enumerate(of.blocks, 1):
         for _ in range(block.n_convs):
-            kernel = _along(block.kernel, left)
+            kernel = _along(block.kernel, shape)
             if block.padding == "valid":
                 what = f"kernel_size={kernel} with padding='valid'"
                 _check_fits(kernel, left, what, number, shape)

@@ -162,6 +162,10 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         """Return X as scikit-learn checks it: flat rows. With `reset`, learn what they mean."""
         return X
 
+    def _for_the_lab(self, X: Any) -> Any:
+        """Return X as rows of numbers, and take on what that needs."""
+        return X
+
     @with_callbacks
     def _fit(
         self,

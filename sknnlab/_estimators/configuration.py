@@ -75,6 +75,11 @@ class Architecture:
     blocks: list[Block] = field(default_factory=list)
     head: str | None = None
 
+    @property
+    def every_activation(self) -> list[Nonlinearity]:
+        """One for each block and each hidden layer."""
+        return [*(block.activation for block in self.blocks), *self.activations]
+
 
 @dataclass
 class Configuration:

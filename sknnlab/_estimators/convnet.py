@@ -51,6 +51,13 @@ class ConvNet(NeuralNetwork):
         as_images(images, self.image_shape_, type(self).__name__)
         return images.reshape(len(images), -1)
 
+    def _for_the_lab(self, X: Any) -> Any:
+        images = _images(X)
+        if images is not None:
+            self.image_shape = self._shape_of_images(images)
+            X = images.reshape(len(images), -1)
+        return X * np.float32(1 / 255) if getattr(X, "dtype", None) == np.uint8 else X
+
     def _shape_of_images(self, X: np.ndarray) -> Shape:
         """Return the shape of images, which `image_shape` must agree with."""
         name = type(self).__name__

@@ -67,7 +67,9 @@ class ConvNetClassifier(ConvNet, NetworkClassifier):
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     digits.images.astype("float32") / 16, digits.target, random_state=0
     ... )
-    >>> net = ConvNetClassifier((8, 16), (32,), max_iter=8, random_state=0)
+    >>> net = ConvNetClassifier(
+    ...     (8, 16), (32,), batch_size=32, learning_rate_init=0.005, max_iter=8, random_state=0
+    ... )
     >>> bool(net.fit(X_train, y_train).score(X_test, y_test) > 0.95)
     True
     """
@@ -220,7 +222,10 @@ class ConvNetRegressor(ConvNet, NetworkRegressor):
     >>> rng = np.random.default_rng(0)
     >>> y = rng.uniform(5, 35, 500)
     >>> X = np.exp(-(np.arange(40) - y[:, None]) ** 2 / 8) + 0.2 * rng.normal(size=(500, 40))
-    >>> net = ConvNetRegressor((8, 8), (32,), image_shape=(1, -1), max_iter=15, random_state=0)
+    >>> net = ConvNetRegressor(
+    ...     (8, 8), (32,), image_shape=(1, -1), batch_size=32, learning_rate_init=0.01,
+    ...     random_state=0,
+    ... )
     >>> bool(net.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.9)
     True
     """

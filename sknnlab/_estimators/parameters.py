@@ -487,7 +487,7 @@ image_shape : (height, width) or (height, width, n_channels), default=None
         "kernel_size",
         """
 kernel_size : int, or sequence with an int or a (height, width) for each block, default=3
-    Size of the kernels, odd. Along an axis of length 1 kernels and pools have length 1.""",
+    Size of the kernels, odd. Of images of height or width 1 (signals) they are 1 there too.""",
     ),
     Parameter(
         "convs_per_block",
@@ -499,7 +499,8 @@ convs_per_block : int or sequence of int, default=1
         "pool_size",
         """
 pool_size : int, or sequence with an int or a (height, width) for each block, default=2
-    Size of the pools, which lie side by side; what is left over at the end is cut.""",
+    Size of the pools, which lie side by side; what is left over at the end is cut. Along an
+    axis of length 1 there is nothing to pool.""",
     ),
     Parameter(
         "pooling",

@@ -180,7 +180,8 @@ def _unfrozen(estimator: Any) -> NeuralNetwork:
     inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
     if not isinstance(inner, (Perceptron, ConvNet)):
         raise TypeError(
-            "estimator must be one of the networks of sknnlab.neural_network, or a "
-            f"fitted one in a FrozenEstimator, got {inner!r}."
+            "estimator must be an MLPClassifier or MLPRegressor of sknnlab.neural_network, a "
+            "ConvNetClassifier or ConvNetRegressor, or a fitted one in a FrozenEstimator, "
+            f"got {inner!r}."
         )
     return inner

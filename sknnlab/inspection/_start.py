@@ -199,7 +199,7 @@ def _culprit(subject: Subject) -> tuple[str, float]:
     """Return the part whose own derivative is wrong, with its error."""
     rows = subject.run(subject.draw(50), **{**PLAIN, "dtype": "float64"})
     suspects: list[tuple[float, str]] = [(_loss_error(rows.loss, rows.data), repr(rows.loss))]
-    for activation in rows.configuration.architecture.activations:
+    for activation in rows.configuration.architecture.every_activation:
         if isinstance(activation, Activation):
             suspects.append((_activation_error(activation), repr(activation)))
     error, name = max(suspects)
@@ -257,7 +257,8 @@ def check_symmetry(subject: Subject, found: Findings) -> None:
     worst, where = 0.0, 0
     weights, biases = (run.network.of_role(role)[:-1] for role in ("weight", "bias"))
     for i, (W, b, dW) in enumerate(zip(weights, biases, passed.dW[:-1], strict=True)):
-        columns = np.vstack([_scaled(W), _scaled(b[None]), _scaled(dW)])
+        rows = [_scaled(one.reshape(-1, one.shape[-1])) for one in (W, b[None], dW)]
+        columns = np.vstack(rows)
         distinct = np.unique(np.round(columns, 5), axis=1).shape[1]
         twins = 1 - (distinct - 1) / max(columns.shape[1] - 1, 1) if columns.shape[1] > 1 else 0.0
         if twins > worst:

@@ -7,6 +7,7 @@ clones, and every training happens on a fresh clone of the last step.
 from __future__ import annotations
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ __all__ = ["Subject", "Trained", "check"]
 
 BUDGET = 8.0  # seconds of training, of the 20 that a whole diagnosis may take
 SAMPLE = 1000  # rows that a look at the network uses
+NUMBERS = 1e7  # that it may make of them, where they are images
 PLAIN = beside_the_loss()  # switches off everything that is not the loss itself
 
 
@@ -100,12 +102,14 @@ class Subject:
         if not isinstance(estimator, NeuralNetwork):
             raise TypeError(
                 "estimator must be an MLPClassifier, MLPRegressor or LinearSVMSoftmax of "
-                f"sknnlab, or a Pipeline that ends in one, got {type(estimator).__name__}."
+                "sknnlab, a convolutional network, or a Pipeline that ends in one, got "
+                f"{type(estimator).__name__}."
             )
-        self.X, self.y = _array(X), _array(y)
-        self._given = (_array(X_val), _array(y_val), None)
-        self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.template = self._make_template(estimator, random_state)
+        self.X, self.y = self.template._for_the_lab(_array(X)), _array(y)
+        X_val = None if X_val is None else self.template._for_the_lab(_array(X_val))
+        self._given = (X_val, _array(y_val), None)
+        self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.rng = np.random.RandomState(self.template.random_state)
         self.classifies = is_classifier(self.template)
         if self.y.ndim == 2 and scipy.sparse.issparse(self.y):
@@ -170,8 +174,12 @@ class Subject:
 
     @cached_property
     def sample(self) -> np.ndarray:
-        """Rows for a look at the network."""
-        return self.draw(SAMPLE)
+        """Rows for a look at the network: fewer where a row makes many numbers, as images do."""
+        if not hasattr(self.template, "image_shape"):
+            return self.draw(SAMPLE)
+        shapes = self.run(self.draw(20)).network.shapes
+        width = sum(math.prod(shape) for shape in shapes)
+        return self.draw(int(np.clip(NUMBERS / width, 50, SAMPLE)))
 
     @cached_property
     def start(self) -> Run:
@@ -230,8 +238,9 @@ class Subject:
     def epoch_cost(self, n_rows: int) -> float:
         """Return the seconds of an epoch, estimated from sizes: a clock would not repeat."""
         n_steps = -(-n_rows // self.rows_per_step(n_rows))
-        depth = len(self.start.network.layers)
-        return n_steps * (4e-5 + 1.5e-5 * depth) + n_rows * self.n_params * 6 / 1.5e10
+        network = self.start.network
+        depth, size = len(network.layers), max(self.n_params, network.n_multiplications)
+        return n_steps * (4e-5 + 1.5e-5 * depth) + n_rows * size * 6 / 1.5e10
 
     @cached_property
     def trained(self) -> Trained:
