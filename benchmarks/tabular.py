@@ -65,7 +65,7 @@ QUICK = ["credit_g", "wine_quality"]
 KINDS = ("binary", "multiclass", "regression")
 TRAIN_ROWS, TEST_ROWS = 6_000, 10_000
 N_FOLDS, N_BAGGED = 10, 8
-STOPPING = {"early_stopping": True, "max_iter": 1000, "n_iter_no_change": 20}
+STOPPING = {"early_stopping": True, "max_iter": 1000}  # patience: its default
 OURS = "sknnlab.tabular:TabularMLPClassifier"
 LEAST = 1e-4  # a smaller measure counts as this, so that a ratio exists
 CATEGORIES = make_column_selector(dtype_include="category")

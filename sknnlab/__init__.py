@@ -4,8 +4,9 @@
 activations, initializers, optimizers, schedules and batch normalization;
 `ConvNetClassifier` and `ConvNetRegressor` are small networks for images and signals;
 `LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
-searches hyperparameters. Each loads when it is first asked for, so that importing the
-package costs next to nothing.
+searches hyperparameters; `TabularMLPClassifier` and `TabularMLPRegressor` are ensembles of
+networks for tables of numbers and categories. Each loads when it is first asked for, so that
+importing the package costs next to nothing.
 """
 
 from importlib import import_module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
         MLPClassifier,
         MLPRegressor,
     )
+    from sknnlab.tabular import TabularMLPClassifier, TabularMLPRegressor
 
 __all__ = [
     "CoarseToFineSearchCV",
@@ -30,6 +32,8 @@ __all__ = [
     "LinearSVMSoftmax",
     "MLPClassifier",
     "MLPRegressor",
+    "TabularMLPClassifier",
+    "TabularMLPRegressor",
     "__version__",
 ]
 
@@ -40,6 +44,8 @@ _HOMES = {
     "LinearSVMSoftmax": "sknnlab.linear_model",
     "MLPClassifier": "sknnlab.neural_network",
     "MLPRegressor": "sknnlab.neural_network",
+    "TabularMLPClassifier": "sknnlab.tabular",
+    "TabularMLPRegressor": "sknnlab.tabular",
 }
 
 

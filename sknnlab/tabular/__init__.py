@@ -1,1 +1,5 @@
-"""Tables: columns of numbers and categories, with gaps, as the input of a network."""
+"""Tables: columns of numbers and categories, with gaps, as the input of networks."""
+
+from sknnlab.tabular._estimators import TabularMLPClassifier, TabularMLPRegressor
+
+__all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
