@@ -2,7 +2,8 @@
 
 Small products lose more by waking threads than they gain, and NumPy's and SciPy's
 separate pools spin against each other. So NumPy's pool is limited to one thread below a
-size, SciPy's always, and neither is ever raised above what the caller allows.
+size, SciPy's always, and neither is ever raised above what the caller allows, or beyond the
+processors that joblib counts (it knows the quotas of containers).
 """
 
 from __future__ import annotations
@@ -12,14 +13,17 @@ import threading
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import scipy
 import scipy.linalg  # its BLAS must be loaded before the controller looks
+from joblib import cpu_count
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["blas_threads"]
 
 SERIAL_BELOW = 5_000_000  # multiplications of a step's largest product
+ALL = 1 << 16  # no limit
 
 
 def is_scipys(library: str) -> bool:
@@ -29,57 +33,66 @@ def is_scipys(library: str) -> bool:
 
 
 class _Pool:
-    """The threads of some BLAS libraries, limited to one while anybody asks for it.
+    """The threads of some BLAS libraries, as few as anybody asks for.
 
-    The limit is of the whole process: of runs that overlap, the first to come keeps what
-    it found, and the last to leave restores it.
+    Most pools are those of the whole process: of runs that overlap, the first to come keeps
+    what it found, all get the smallest number that one of them asks for, and the last to
+    leave restores what was found. A pool over OpenMP belongs to the thread that asks.
     """
 
-    def __init__(self, controller: ThreadpoolController):
-        self._controller = controller
+    def __init__(self, libraries: list[Any]):
+        self._own = [one for one in libraries if _layer(one) == "openmp"]
+        self._shared = [one for one in libraries if _layer(one) != "openmp"]
         self._lock = threading.Lock()
-        self._n_users = 0
+        self._wanted: list[int] = []
+        self._found: list[int] = []
 
     @contextlib.contextmanager
-    def limited(self) -> Iterator[None]:
-        """Limit the pool inside the block."""
+    def limited(self, n_threads: int) -> Iterator[None]:
+        """Use at most `n_threads` inside the block."""
+        before = [one.num_threads for one in self._own]
+        _set(self._own, before, n_threads)
         with self._lock:
-            if self._n_users == 0:
-                self._limiter = self._controller.limit(limits=1)
-            self._n_users += 1
+            if not self._wanted:
+                self._found = [one.num_threads for one in self._shared]
+            self._wanted.append(n_threads)
+            _set(self._shared, self._found, min(self._wanted))
         try:
             yield
         finally:
             with self._lock:
-                self._n_users -= 1
-                if self._n_users == 0:
-                    self._restore()
+                self._wanted.remove(n_threads)
+                _set(self._shared, self._found, min(self._wanted, default=ALL))
+            _set(self._own, before, ALL)
 
-    def _restore(self) -> None:
-        """Put back what the first found, from whichever thread is the last."""
-        for library in self._controller.lib_controllers:
-            # threadpoolctl lets only the thread that set a limit change it (3.7 and newer)
-            getattr(library, "clear_controlling_thread", lambda force: None)(force=True)
-        self._limiter.__exit__(None, None, None)
+
+def _layer(library: Any) -> str:
+    """Return what a library's threads are made of."""
+    return getattr(library, "threading_layer", "")
+
+
+def _set(libraries: list[Any], found: list[int], most: int) -> None:
+    """Set the threads of each library: what was found, at most `most`."""
+    for library, n_threads in zip(libraries, found, strict=True):
+        # threadpoolctl lets only the thread that set a limit change it (3.7 and newer)
+        release = getattr(library, "clear_controlling_thread", lambda force: None)
+        release(force=True)
+        library.set_num_threads(min(n_threads, most))
+        release(force=True)
 
 
 @cache
 def _pools() -> tuple[_Pool, _Pool]:
     """Return SciPy's BLAS pool, and all others."""
-    every = ThreadpoolController().select(user_api="blas")
-    scipys: list[str] = []
-    others: list[str] = []
-    for path in (library.filepath for library in every.lib_controllers):
-        (scipys if is_scipys(path) else others).append(path)
-    return _Pool(every.select(filepath=scipys)), _Pool(every.select(filepath=others))
+    libraries = ThreadpoolController().select(user_api="blas").lib_controllers
+    scipys = [one for one in libraries if is_scipys(one.filepath)]
+    return _Pool(scipys), _Pool([one for one in libraries if one not in scipys])
 
 
 @contextlib.contextmanager
 def blas_threads(largest_product: int) -> Iterator[None]:
     """Limit the BLAS threads for steps whose largest product has this many terms."""
     scipys, others = _pools()
-    with scipys.limited(), others.limited() if largest_product < SERIAL_BELOW else _nothing():
+    most = 1 if largest_product < SERIAL_BELOW else cpu_count()
+    with scipys.limited(1), others.limited(most):
         yield
-
-
-_nothing = contextlib.nullcontext
