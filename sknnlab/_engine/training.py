@@ -266,6 +266,8 @@ class Training:
         ratios = None if before is None else update_ratios(self.network, before)
         if total == 0:  # every row has weight zero: nothing was trained
             return Epoch(math.nan, math.nan, self.rate)
+        if not math.isfinite(objective):
+            raise Diverged(progress.epoch + 1, len(self.slices), self.rate)
         return Epoch(objective / total, loss / total, self.rate, ratios)
 
     def shuffled(self) -> Iterator[tuple[np.ndarray, Step]]:

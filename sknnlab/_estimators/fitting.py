@@ -535,6 +535,8 @@ class Run:
             except KeyboardInterrupt:
                 interrupted = True
             self._check_finite(self.network)
+        if result is not None and not math.isfinite(result.fun):
+            raise ValueError(f"{NOT_FINITE} {REMEDIES}")
         if result is not None and not (result.success or self._told_to_stop):
             warnings.warn(
                 f"lbfgs failed to converge after {result.nit} iteration(s) "
