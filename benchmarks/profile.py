@@ -46,13 +46,20 @@ def time_method(kind: type, method: str, spent: Counter, name: str) -> None:
     setattr(kind, method, timed)
 
 
+def kinds_of(kind: type) -> Iterator[type]:
+    """Yield every subclass."""
+    for one in kind.__subclasses__():
+        yield one
+        yield from kinds_of(one)
+
+
 def clock() -> Counter:
     """Return what fills with the seconds of each kind of work."""
     spent: Counter = Counter()
-    for op in Op.__subclasses__():
-        name = "affine" if "Dense" in op.__name__ else "layers"
-        time_method(op, "forward", spent, name)
-        time_method(op, "backward", spent, name)
+    for op in kinds_of(Op):
+        name = "affine" if "Dense" in op.__name__ or "Sparse" in op.__name__ else "layers"
+        for method in {"forward", "backward"} & set(vars(op)):
+            time_method(op, method, spent, name)
     time_method(Step, "evaluate", spent, "evaluate")
     time_method(Step, "run", spent, "run")
     time_method(Optimizer, "step", spent, "optimizer")

@@ -42,7 +42,7 @@ class Landscape(ClassifierMixin, BaseEstimator):
         return self
 
     def score(self, X, y):
-        trained = -self.max_iter if self.hasty else self.max_iter
+        trained = -1000 * self.max_iter if self.hasty else self.max_iter
         return 1 - abs(math.log10(self.a) - self.optimum) + trained / 1e3
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from conftest import SEED
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit
 
@@ -73,14 +74,15 @@ def test_dropout_drops_its_share_and_keeps_the_mean(probability, dtype):
 
 
 def test_dropout_improves_validation(digits):
-    rows = np.random.RandomState(0).permutation(1797)
-    X, y = digits[0][rows], digits[1][rows]
-    losses = {}
-    for dropout in (0.0, 0.5):
-        net = MLPClassifier((100, 100), dropout=dropout, max_iter=200, random_state=0)
-        net.set_params(learning_rate="linear", learning_rate_init=0.003, batch_size=50)
-        net.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
-        losses[dropout] = net.history_["validation_loss"][-1]
+    losses = {0.0: 0.0, 0.5: 0.0}
+    for seed in (SEED, SEED + 100, SEED + 200):
+        rows = np.random.RandomState(seed).permutation(1797)
+        X, y = digits[0][rows], digits[1][rows]
+        for dropout in losses:
+            net = MLPClassifier((100, 100), dropout=dropout, max_iter=100, random_state=seed)
+            net.set_params(learning_rate="linear", learning_rate_init=0.003, batch_size=50, alpha=0)
+            net.fit(X[:300], y[:300], X_val=X[300:], y_val=y[300:])
+            losses[dropout] += net.history_["validation_loss"][-1]
     assert losses[0.5] < losses[0.0]
 
 
@@ -93,9 +95,10 @@ def test_each_layer_may_have_its_own_activation_and_dropout(iris):
 
 def test_label_smoothing_bounds_the_confidence(iris):
     X, y = iris
-    parameters = {"max_iter": 500, "learning_rate_init": 0.05, "tol": 0, "alpha": 0}
-    net = MLPClassifier(loss=LogLoss(label_smoothing=0.3), random_state=0, **parameters).fit(X, y)
-    assert net.predict_proba(X[y == 0]).max(axis=1).mean() == pytest.approx(0.8, abs=0.03)
+    parameters = {"max_iter": 500, "learning_rate_init": 0.05, "alpha": 0}
+    net = MLPClassifier(loss=LogLoss(label_smoothing=0.3), learning_rate="linear", **parameters)
+    net.set_params(random_state=SEED).fit(X, y)
+    assert net.predict_proba(X[y == 0]).max(axis=1).mean() == pytest.approx(0.8, abs=0.01)
 
 
 def test_noise_equals_a_penalty_on_the_slope(rng):
@@ -200,6 +203,7 @@ def test_binary_cross_entropy_learns_shares(rng):
     X = rng.normal(size=(300, 3))
     y = expit(X @ [1.0, -1.0, 0.5])
     net = MLPRegressor("binary_cross_entropy", (), learning_rate_init=0.05, max_iter=500)
-    prediction = net.set_params(random_state=0).fit(X, y).predict(X)
+    net.set_params(learning_rate="linear", random_state=SEED)
+    prediction = net.fit(X, y).predict(X)
     assert ((prediction > 0) & (prediction < 1)).all()
-    assert_allclose(prediction, y, atol=0.04)
+    assert_allclose(prediction, y, atol=1e-3)
