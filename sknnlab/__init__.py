@@ -4,9 +4,10 @@
 activations, initializers, optimizers, schedules and batch normalization;
 `ConvNetClassifier` and `ConvNetRegressor` are small networks for images and signals;
 `LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
-searches hyperparameters; `TabularMLPClassifier` and `TabularMLPRegressor` are ensembles of
-networks for tables of numbers and categories. Each loads when it is first asked for, so that
-importing the package costs next to nothing.
+searches hyperparameters and `SearchDisplay` draws a search; `TabularMLPClassifier` and
+`TabularMLPRegressor` are ensembles of networks for tables of numbers and categories;
+`diagnose` examines a network and says what to try next. Each loads when it is first asked
+for, so that importing the package costs next to nothing.
 """
 
 from importlib import import_module
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from sknnlab._version import __version__
 
 if TYPE_CHECKING:
+    from sknnlab.inspection import diagnose
     from sknnlab.linear_model import LinearSVMSoftmax
-    from sknnlab.model_selection import CoarseToFineSearchCV
+    from sknnlab.model_selection import CoarseToFineSearchCV, SearchDisplay
     from sknnlab.neural_network import (
         ConvNetClassifier,
         ConvNetRegressor,
@@ -32,9 +34,11 @@ __all__ = [
     "LinearSVMSoftmax",
     "MLPClassifier",
     "MLPRegressor",
+    "SearchDisplay",
     "TabularMLPClassifier",
     "TabularMLPRegressor",
     "__version__",
+    "diagnose",
 ]
 
 _HOMES = {
@@ -44,8 +48,10 @@ _HOMES = {
     "LinearSVMSoftmax": "sknnlab.linear_model",
     "MLPClassifier": "sknnlab.neural_network",
     "MLPRegressor": "sknnlab.neural_network",
+    "SearchDisplay": "sknnlab.model_selection",
     "TabularMLPClassifier": "sknnlab.tabular",
     "TabularMLPRegressor": "sknnlab.tabular",
+    "diagnose": "sknnlab.inspection",
 }
 
 

@@ -121,10 +121,54 @@ def check_real(
         raise ValueError(f"{text}, got {value!r}.")
 
 
+# what else things are called, and their names here, the first that is valid counts
+ALIASES = {
+    "mse": ("squared_error",),
+    "l2": ("squared_error",),
+    "meansquarederror": ("squared_error",),
+    "mae": ("absolute_error",),
+    "l1": ("absolute_error",),
+    "meanabsoluteerror": ("absolute_error",),
+    "bce": ("binary_cross_entropy", "log_loss"),
+    "binarycrossentropy": ("binary_cross_entropy", "log_loss"),
+    "categoricalcrossentropy": ("log_loss",),
+    "sparsecategoricalcrossentropy": ("log_loss",),
+    "crossentropyloss": ("log_loss",),
+    "ce": ("log_loss",),
+    "nll": ("log_loss",),
+    "deviance": ("log_loss", "poisson"),
+    "svm": ("hinge",),
+    "he": ("he_normal",),
+    "kaiming": ("he_normal",),
+    "xavier": ("xavier_uniform",),
+    "glorot": ("glorot_uniform",),
+    "lecun": ("lecun_normal",),
+    "random": ("normal",),
+    "linear": ("identity",),
+    "none": ("identity", "constant"),
+    "lrelu": ("leaky_relu",),
+    "bfgs": ("lbfgs",),
+}
+
+
 def nearest(name: str, valid: list[str]) -> str:
-    """Return a sentence that offers the valid name closest to `name`, or nothing."""
-    close = difflib.get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f" Did you mean {close[0]!r}?" if close else ""
+    """Return a sentence that offers the valid name meant by `name`, or nothing.
+
+    Case, hyphens and underscores make no difference.
+    """
+    plain = {_letters(one): one for one in reversed(valid)}
+    typed = _letters(name)
+    meant = [one for one in ALIASES.get(typed, ()) if one in valid]
+    if typed in plain:
+        meant = [plain[typed]]
+    if not meant:
+        close = difflib.get_close_matches(typed, plain, n=1, cutoff=0.5)
+        meant = [plain[one] for one in close]
+    return f" Did you mean {meant[0]!r}?" if meant else ""
+
+
+def _letters(name: str) -> str:
+    return "".join(one for one in name.lower() if one.isalnum())
 
 
 def resolve(value: Any, registry: Mapping[str, type], parameter: str, family: type) -> Any:
@@ -207,6 +251,7 @@ class PartsMixin:
         for owner in sorted(owners & set(self._parts)):
             given = params.get(owner, getattr(self, owner))
             swapped[owner] = self._part_of(owner, given)
+            _check_part_has(swapped[owner], owner, params)
         return super().set_params(**{**params, **swapped})  # type: ignore[misc]
 
     def _part_of(self, parameter: str, given: Any) -> Any:
@@ -223,3 +268,18 @@ class PartsMixin:
             f"{parameter} is {given!r}, which has no parameters to set; set "
             f"{parameter} to an object{f' or one of {names}' if names else ''} first.{hint}"
         )
+
+
+def _check_part_has(part: Any, owner: str, params: Mapping[str, Any]) -> None:
+    """Raise ValueError for a parameter that a part does not have."""
+    known = part.get_params()
+    for key in params:
+        name, _, parameter = key.partition("__")
+        if name == owner and parameter and parameter.partition("__")[0] not in known:
+            has = f"has {sorted(known)}" if known else "has no parameters"
+            raise ValueError(
+                f"Invalid parameter {parameter!r} for {owner}={part!r}, which {has}. To search "
+                f"parameters of several parts, give a list of dicts, one for each: "
+                f"[{{'{owner}': [a]}}, {{'{owner}': [b], '{key}': [...]}}]."
+                f"{nearest(parameter, sorted(known))}"
+            )

@@ -38,7 +38,9 @@ __all__ = [
     "PReLU",
     "ReLU",
     "SiLU",
+    "Sigmoid",
     "Softplus",
+    "Swish",
     "Tanh",
 ]
 
@@ -806,6 +808,10 @@ def _exchange(
     zero, one, difference = (np.array(value, integer) for value in (0, 1, bits[0] ^ bits[1]))
     return integer, zero, one, difference
 
+
+# by the other names that the registry knows
+Sigmoid = Logistic
+Swish = SiLU
 
 ACTIVATIONS: dict[str, type[Nonlinearity]] = {
     "identity": Identity,

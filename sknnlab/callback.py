@@ -198,7 +198,8 @@ class StopWhen(_EpochCallback):
     time_limit : float, default=None
         Seconds after which the epoch at hand is the last, > 0.
     target : float, default=None
-        Validation score to reach; needs ``early_stopping=True`` or ``X_val``.
+        Validation score to reach, in the measure that ``history_["watched"]`` names; needs
+        ``early_stopping=True`` or ``X_val``.
     exploded : float, default=None
         How many times the first epoch's loss is too much, > 1; 3 is usual.
 

@@ -32,6 +32,8 @@ __all__ = [
     "Normal",
     "Orthogonal",
     "Uniform",
+    "XavierNormal",
+    "XavierUniform",
     "Zeros",
 ]
 
@@ -632,6 +634,10 @@ def _normal(rng: np.random.RandomState, std: float, shape: tuple[int, ...]) -> n
     """Return a normal array of standard deviation `std`."""
     return rng.normal(0.0, std, shape)
 
+
+# by the other names that the registry knows
+XavierNormal = GlorotNormal
+XavierUniform = GlorotUniform
 
 INITIALIZERS: dict[str, type[Initializer]] = {
     "auto": Auto,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.metaestimators import available_if
 
+from sknnlab._estimators.advice import available_where
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.docs import documented
 from sknnlab._estimators.perceptron import trains_stepwise
@@ -130,7 +130,7 @@ class LinearSVMSoftmax(NetworkClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
-    @available_if(trains_stepwise)
+    @available_where(trains_stepwise)
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> LinearSVMSoftmax:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.utils.metaestimators import available_if
-
+from sknnlab._estimators.advice import available_where
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.convnets import ConvNetClassifier, ConvNetRegressor
 from sknnlab._estimators.docs import documented
@@ -139,7 +138,7 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         self.scoring = scoring
         self.dtype = dtype
 
-    @available_if(trains_stepwise)
+    @available_where(trains_stepwise)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
@@ -296,7 +295,7 @@ class MLPRegressor(Perceptron, NetworkRegressor):
         self.scoring = scoring
         self.dtype = dtype
 
-    @available_if(trains_stepwise)
+    @available_where(trains_stepwise)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch, going on from where the last call ended.
 

@@ -37,7 +37,7 @@ NUMBERS = {
     "nesterovs_momentum": ["yes"],
     "verbose": [-1, "loud"],
     "hidden_layer_sizes": [0, -1, (5, 0), (2.5,), "10", None],
-    "dtype": ["float16", np.float32],
+    "dtype": ["float16", np.float16, None],
     "class_weight": ["balancd", 3],
     "scoring": [3, "acuracy"],
     "batchnorm": ["yes", 1.0, None],

@@ -114,7 +114,7 @@ def test_copies_predict_the_same_bits(estimator, dtype, iris):
 @pytest.mark.parametrize("estimator", VARIANTS, ids=repr)
 def test_training_goes_on_from_a_pickle_to_the_same_bits(estimator, iris):
     estimator, X, y = small(estimator, iris)
-    estimator.set_params(early_stopping=False)
+    estimator.set_params(early_stopping=False, scoring=None)
     if not hasattr(estimator, "partial_fit"):
         estimator.set_params(solver="adam")
     estimator.fit(X, y)

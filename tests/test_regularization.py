@@ -116,7 +116,7 @@ def test_mixup_blends_every_kind_of_target(y, iris):
     kinds = {
         "multiclass": classes,
         "binary": classes == 0,
-        "multilabel": np.eye(3, dtype=int)[classes],
+        "multilabel": np.array([[1, 0, 0], [1, 1, 0], [0, 0, 1]])[classes],
         "numbers": X[:, 0],
     }
     kind = MLPRegressor if y == "numbers" else MLPClassifier

@@ -18,17 +18,18 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_consistent_length, check_is_fitted
+from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import PartsMixin
 from sknnlab._engine.batches import Data
 from sknnlab._engine.layers import Layer
 from sknnlab._engine.network import Network
 from sknnlab._engine.state import Streams, TrainingState
+from sknnlab._estimators.advice import Habits, explained
 from sknnlab._estimators.architecture import perceptron_layers
 from sknnlab._estimators.callbacks import (
     RUNNING,
-    CallbackSupportMixin,
+    CallbackSupport,
     Tasks,
     callbacks_of,
     with_callbacks,
@@ -39,7 +40,7 @@ from sknnlab._estimators.identity import MOVED_ON, check_same, identity
 from sknnlab._estimators.parameters import registries
 from sknnlab._estimators.rows import read_rows, rows_of
 from sknnlab._estimators.stopping import split_rows
-from sknnlab._estimators.validation import Validation
+from sknnlab._estimators.validation import Validation, naming, read_given
 from sknnlab._estimators.views import Arrays, LayerParameters, layer_parameters
 from sknnlab._estimators.weights import cast_weights, check_sample_weight
 from sknnlab._version import __version__
@@ -109,7 +110,7 @@ def _plain(y: Any) -> Any:
     return y if scipy.sparse.issparse(y) else np.asarray(y)
 
 
-class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
+class NeuralNetwork(Habits, CallbackSupport, PartsMixin, BaseEstimator, ABC):
     """Abstract estimator over the engine.
 
     Subclasses say what their targets are, which loss they train, and how they score.
@@ -123,10 +124,18 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
     _per_batch_penalty = True
     # the names that `loss` may have
     _losses: ClassVar[Mapping[str, type[Loss]]]
+    # what `_metric` is called
+    _metric_name: ClassVar[str]
 
     @property
     def _parts(self) -> dict[str, Mapping[Any, type]]:  # type: ignore[override]
         return {**registries(self), "loss": self._losses}
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        for name in ("__init__", "fit"):
+            if name in vars(cls):
+                setattr(cls, name, explained(vars(cls)[name]))
 
     @abstractmethod
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
@@ -391,8 +400,15 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         if given.X is None and given.sample_weight is not None:
             raise ValueError("sample_weight_val was given without X_val and y_val.")
         if given.X is not None:
-            return rows, self._given_validation(given, loss, dtype)
+            return rows, self._given_validation(given, X, loss, dtype)
         if not self.early_stopping or configuration.solver.full_batch:
+            if self.scoring is not None and not past.incremental:
+                warnings.warn(
+                    f"scoring={self.scoring!r} is not read: nothing is validated. Set "
+                    "early_stopping=True, or pass X_val and y_val to fit.",
+                    UserWarning,
+                    stacklevel=2,
+                )
             return rows, None
         kept = past.state.arrays if past.interrupted and past.state is not None else {}
         if "rows" in kept:
@@ -417,19 +433,19 @@ class NeuralNetwork(CallbackSupportMixin, PartsMixin, BaseEstimator, ABC):
         held.rows = val
         return rows, held
 
-    def _given_validation(self, given: Given, loss: Loss, dtype: np.dtype) -> Validation:
+    def _given_validation(self, given: Given, X: Any, loss: Loss, dtype: np.dtype) -> Validation:
         """Return the user's validation rows, checked against the training rows."""
-        X = rows_of(self, given.X, dtype)
-        check_consistent_length(X, given.y)
-        weights = check_sample_weight(given.sample_weight, X, "sample_weight_val")
-        targets = self._read_targets(_plain(given.y), dtype, weights, "validation")
+        X_val = read_given(self, given.X, given.y, X, dtype)
+        weights = check_sample_weight(given.sample_weight, X_val, "sample_weight_val")
+        with naming("y_val"):
+            targets = self._read_targets(_plain(given.y), dtype, weights, "validation")
+            loss.check_targets(targets.engine)
         if targets.sample_weight is not None and not np.any(targets.sample_weight > 0):
             raise ValueError(
                 "Every row of X_val has a weight of zero: class_weight and sample_weight_val "
                 "leave nothing to validate on."
             )
-        loss.check_targets(targets.engine)
-        return self._validation(X, targets, loss)
+        return self._validation(X_val, targets, loss)
 
     def _validation(self, X: Any, targets: Targets, loss: Loss) -> Validation:
         return Validation(

@@ -21,12 +21,39 @@ except ImportError:  # scikit-learn < 1.9
         return method
 
 
-__all__ = ["RUNNING", "CallbackSupportMixin", "Tasks", "callbacks_of", "with_callbacks"]
+__all__ = ["RUNNING", "CallbackSupport", "Tasks", "callbacks_of", "with_callbacks"]
 
 # What scikit-learn keeps on an estimator while it is fitted, and no copy should.
 RUNNING = ("_callback_fit_ctx", "_skl_callbacks_to_teardown", "_parent_callback_ctx")
 
 State = Callable[[], dict[str, Any]]
+
+
+class CallbackSupport(CallbackSupportMixin):
+    """scikit-learn's support for callbacks, which says what a list of them should be."""
+
+    if hasattr(CallbackSupportMixin, "set_callbacks"):
+
+        def set_callbacks(self, *callbacks: Any) -> Any:
+            """Set callbacks for the estimator.
+
+            Parameters
+            ----------
+            *callbacks : callback instances
+                One after the other; none takes away those that were set.
+
+            Returns
+            -------
+            self : estimator instance
+                The estimator itself.
+            """
+            for one in callbacks:
+                if isinstance(one, (list, tuple)):
+                    raise TypeError(
+                        "callbacks are passed separately: set_callbacks(one, another), or "
+                        f"set_callbacks(*callbacks), got a {type(one).__name__}."
+                    )
+            return super().set_callbacks(*callbacks)
 
 
 def callbacks_of(estimator: Any) -> list[Any]:

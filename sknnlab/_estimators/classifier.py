@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.metrics import accuracy_score
-from sklearn.utils.metaestimators import available_if
 
 from sknnlab._component import resolve
+from sknnlab._estimators.advice import available_where
 from sknnlab._estimators.base import NeuralNetwork, Targets
 from sknnlab._estimators.fitting import Past
-from sknnlab._estimators.targets import Labels, classification_targets
+from sknnlab._estimators.targets import Labels, classification_targets, warn_of_one_hot
 from sknnlab._estimators.weights import ClassWeights
 from sknnlab._numerics import LOG_LINKS
 from sknnlab.losses import CLASSIFIER_LOSSES, Loss, check_kind
@@ -36,6 +36,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
     """Abstract classifier."""
 
     _losses = CLASSIFIER_LOSSES
+    _metric_name = "accuracy"
     classes_: np.ndarray
 
     @property
@@ -46,6 +47,8 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
         y, multilabel = classification_targets(y)
         if not past.continued:
+            if multilabel:
+                warn_of_one_hot(y)
             labels = Labels.of(y, multilabel, classes)
             self._target_kind, self.classes_ = labels.kind, labels.classes
             self.n_outputs_ = labels.n_outputs
@@ -170,7 +173,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         raw = self._raw(X)
         return raw.ravel() if self._target_kind == "binary" else raw
 
-    @available_if(gives_probabilities)
+    @available_where(gives_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
         """Predict probabilities of the classes.
 
@@ -192,7 +195,7 @@ class NetworkClassifier(ClassifierMixin, NeuralNetwork):
         # each from its own side, so that neither rounds to 0 or 1
         return np.hstack([self._loss.inverse_link(-raw), self._loss.inverse_link(raw)])
 
-    @available_if(gives_probabilities)
+    @available_where(gives_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Predict logarithms of probabilities, finite however small these are.
 

@@ -35,7 +35,9 @@ layers_ : list of LayerParameters
     "history_": """
 history_ : dict of str to list
     Columns of equal length, one entry per epoch: epoch, objective, loss, validation_loss,
-    validation_score, learning_rate, seconds (since the call began).""",
+    validation_score, learning_rate, seconds (since the call began), and watched: the name of
+    what the validation score is ("accuracy", "r2", "loss" for the negated validation loss, or
+    a scorer's), empty without validation rows.""",
     "loss_": """
 loss_ : float
     Objective of the last epoch.""",
@@ -47,7 +49,7 @@ best_loss_ : float or None
     Smallest objective; None under early stopping.""",
     "validation_scores_": """
 validation_scores_ : list of float or None
-    Validation score of each epoch under early stopping.""",
+    Validation score (see `scoring`) of each epoch under early stopping.""",
     "best_validation_score_": """
 best_validation_score_ : float or None
     Validation score of the weights kept by early stopping.""",

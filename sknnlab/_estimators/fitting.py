@@ -36,11 +36,13 @@ COLUMNS = (
     "validation_score",
     "learning_rate",
     "seconds",
+    "watched",
 )
 NOT_FINITE = (
     "Solver produced non-finite parameter weights. The input data may contain large values "
     "and need to be preprocessed."
 )
+STEEP = 0.01  # a fall of the objective over ten epochs that is worth going on
 REMEDIES = (
     "Try a lower learning_rate_init (a tenth of it), features on one scale (StandardScaler), "
     "targets near unit scale, or clip_norm=1."
@@ -103,7 +105,7 @@ class Past:
     continued: bool = False
     state: TrainingState | None = None
     predicting: Network | None = None
-    history: dict[str, list[float]] = field(default_factory=dict)
+    history: dict[str, list[Any]] = field(default_factory=dict)
     scores: list[float] = field(default_factory=list)
     n_epochs: int = 0
     n_samples: int = 0
@@ -177,7 +179,7 @@ class Run:
         self._loop: Training | None = None
         self._n_done = 0
         self._finished = self._told_to_stop = False
-        self.history: dict[str, list[float]] = {
+        self.history: dict[str, list[Any]] = {
             name: list(self.past.history.get(name, ())) for name in COLUMNS
         }
         self.scores = list(self.past.scores) if self.by_score else []
@@ -227,6 +229,7 @@ class Run:
             *measured,
             epoch.rate,
             time.perf_counter() - self.started,
+            "" if self.validation is None else self.validation.watched,
         )
         for name, value in zip(COLUMNS, row, strict=True):
             self.history[name].append(value)
@@ -361,10 +364,23 @@ class Run:
         if n_epochs and not self.past.incremental and not configuration.rates.schedule.finite:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({configuration.max_iter}) "
-                "reached and the optimization hasn't converged yet.",
+                f"reached and the optimization hasn't converged yet.{self._remedy()}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
+
+    def _remedy(self) -> str:
+        """Return what to do where the objective still falls at the end."""
+        objective = self.history["objective"][-11:]
+        fall = 1 - objective[-1] / objective[0] if objective[0] > 0 else 0.0
+        if fall < STEEP:
+            return " It falls slowly by now: a larger tol would have ended it."
+        return (
+            f" In the last {len(objective) - 1} epoch(s) the objective fell by {fall:.0%}: raise "
+            f"max_iter, or learning_rate_init ({self.configuration.rates.start:g} now). Features "
+            "on one scale (StandardScaler), and for a regressor targets too "
+            "(TransformedTargetRegressor), train fastest."
+        )
 
     def _begin(self) -> None:
         if self.tasks is not None:
@@ -505,7 +521,8 @@ class Run:
         words = [f"Iteration {n}", f"loss = {epoch.objective:.8f}"]
         if self.validation is not None:
             words.append(f"validation loss = {self.history['validation_loss'][-1]:.6f}")
-            words.append(f"validation score = {self.history['validation_score'][-1]:.6f}")
+            score = self.history["validation_score"][-1]
+            words.append(f"validation score ({self.validation.watched}) = {score:.6f}")
         if math.isfinite(epoch.rate):
             words.append(f"learning rate = {epoch.rate:.3g}")
         seconds = time.perf_counter() - self.started

@@ -95,6 +95,13 @@ def _class_weight(estimator: Any, name: str) -> None:
         raise ValueError(f"class_weight must hold finite numbers >= 0, got {value!r}.")
 
 
+def _dtype(estimator: Any, name: str) -> None:
+    value = getattr(estimator, name)
+    known = isinstance(value, (type, np.dtype)) and value in (np.float32, np.float64, float)
+    if not known:
+        _one_of("auto", "float32", "float64")(estimator, name)
+
+
 def _scoring(estimator: Any, name: str) -> None:
     value = getattr(estimator, name)
     if value is not None and not isinstance(value, str) and not callable(value):
@@ -454,8 +461,10 @@ learn_input_scale : bool, default=False
         "scoring",
         """
 scoring : None, "loss", str or callable, default=None
-    What early stopping watches: the estimator's own score, the validation loss (negated), or
-    any scorer.""",
+    What early stopping watches: the validation loss ("loss", negated) or any scorer. None is
+    the estimator's own score (accuracy, R^2) under a loss that scikit-learn's MLP has
+    ("log_loss"; "squared_error" and "poisson" of the regressor), and the validation loss
+    under any other. ``history_["watched"]`` names it.""",
         check=_scoring,
     ),
     Parameter(
@@ -472,9 +481,9 @@ class_weight : dict, "balanced" or None, default=None
     Parameter(
         "dtype",
         """
-dtype : {"auto", "float32", "float64"}, default="auto"
+dtype : {"auto", "float32", "float64"} or dtype, default="auto"
     Precision of the network; "auto" follows X, so float32 stays float32.""",
-        check=_one_of("auto", "float32", "float64"),
+        check=_dtype,
     ),
     Parameter(
         "image_shape",

@@ -23,6 +23,7 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
     """Abstract regressor."""
 
     _losses = REGRESSOR_LOSSES
+    _metric_name = "r2"
 
     def _learn_targets(self, y: Any, past: Past, classes: Any) -> Any:
         if scipy.sparse.issparse(y):
@@ -42,6 +43,12 @@ class NetworkRegressor(RegressorMixin, NeuralNetwork):
         return Targets(plain, columns, None, sample_weight)
 
     def _resolve_loss(self) -> Loss:
+        if isinstance(self.loss, (int, list, tuple, np.ndarray)) and hasattr(self, "solver"):
+            raise TypeError(
+                f"loss must be a name or a Loss, got {self.loss!r}. The first argument of "
+                f"{type(self).__name__} is loss, as in scikit-learn; write "
+                f"hidden_layer_sizes={self.loss!r}."
+            )
         self._loss = resolve(self.loss, self._losses, "loss", Loss)
         check_kind(self._loss, "regressor")
         return self._loss

@@ -6,6 +6,8 @@ converted as a whole.
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,17 @@ __all__ = ["SMALL", "read_rows", "read_targets", "rows_of"]
 SMALL = (np.uint8, np.int8, np.int16, np.float16)  # read as they are
 FLOATS = (np.float64, np.float32)
 CHUNK = 4096  # rows at a time
+
+
+@contextlib.contextmanager
+def rows_only() -> Iterator[None]:
+    """Say what to do with arrays of images, which are no rows."""
+    try:
+        yield
+    except ValueError as error:
+        if "Found array with dim" not in str(error):
+            raise
+        raise ValueError(f"{error} Make each image a row: X.reshape(len(X), -1).") from None
 
 
 def read_rows(
@@ -44,7 +57,7 @@ def _validated(estimator: Any, X: Any, *y: Any, dtype: Any, **options: Any) -> A
     X = estimator._flat(X, options["reset"])
     floats = list(FLOATS) if dtype is None else [np.dtype(dtype)]
     halves = getattr(X, "dtype", None) == np.float16
-    with np.errstate(over="ignore", invalid="ignore"):
+    with rows_only(), np.errstate(over="ignore", invalid="ignore"):
         validated = validate_data(
             estimator,
             X,

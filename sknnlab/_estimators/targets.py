@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import scipy.sparse
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import column_or_1d
 
-__all__ = ["Labels", "classification_targets"]
+__all__ = ["Labels", "classification_targets", "warn_of_one_hot"]
 
 
 class Labels:
@@ -107,3 +108,15 @@ def classification_targets(y: Any) -> tuple[Any, bool]:
     if kind not in ("binary", "multiclass"):
         check_classification_targets(y)
     return column_or_1d(y, warn=True), False
+
+
+def warn_of_one_hot(y: Any) -> None:
+    """Warn where multilabel targets have exactly one label in every row."""
+    if y.shape[1] > 1 and (np.asarray(y.sum(axis=1)) == 1).all():
+        warnings.warn(
+            "Every row of y holds exactly one 1, as one-hot classes do, but a matrix is learned "
+            "as a multilabel target, column by column, so predictions may hold several labels or "
+            "none. For classes that exclude each other pass y.argmax(axis=1).",
+            UserWarning,
+            stacklevel=2,
+        )

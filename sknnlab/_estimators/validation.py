@@ -2,19 +2,89 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import inspect
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.metrics import check_scoring
+from sklearn.utils.validation import check_consistent_length
 
 from sknnlab._engine.batches import Data
 from sknnlab._engine.network import Network
-from sknnlab.losses import Loss
+from sknnlab._estimators.rows import rows_of
+from sknnlab.losses import BinaryLogLoss, LogLoss, Loss, Poisson, SquaredError
 
-__all__ = ["Validation"]
+__all__ = ["Validation", "naming", "read_given"]
+
+# losses that scikit-learn's MLP has, under which it watches the estimator's score
+SCORED = (LogLoss, BinaryLogLoss, SquaredError, Poisson)
+RECIPE = (
+    "Earlier steps of a Pipeline transform X alone, unless told otherwise: call "
+    "sklearn.set_config(enable_metadata_routing=True) and write "
+    "Pipeline(steps, transform_input=['X_val']), or transform X_val yourself."
+)
+LOOKED_AT = 10_000  # rows of X whose range is compared
+FAR = 3.0  # standard deviations
+
+
+@contextlib.contextmanager
+def naming(name: str, advice: str = "") -> Iterator[None]:
+    """Put the argument's name before what is said about it inside the block."""
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(" ".join(filter(None, [f"{name}: {error}", advice]))) from error
+    for one in said:
+        text = " ".join(filter(None, [f"{name}: {one.message}", advice]))
+        warnings.warn(text, one.category, stacklevel=3)
+
+
+def read_given(estimator: Any, X_val: Any, y_val: Any, X: Any, dtype: np.dtype) -> Any:
+    """Return the user's validation rows, checked against the training rows `X`."""
+    with naming("X_val", RECIPE):
+        X_val = rows_of(estimator, X_val, dtype)
+    with naming("X_val and y_val"):
+        check_consistent_length(X_val, y_val)
+    if not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_val)):
+        _warn_if_far(X, X_val, getattr(estimator, "feature_names_in_", None))
+    return X_val
+
+
+def _warn_if_far(X: np.ndarray, X_val: np.ndarray, names: Any = None) -> None:
+    """Warn where columns of X_val lie far outside those of X, as they do untransformed.
+
+    A column is far if most of its values lie beyond X's range by more than its width, or
+    its median lies outside the range and three standard deviations from X's mean.
+    """
+    X = np.asarray(X[:: max(1, len(X) // LOOKED_AT)], float)
+    X_val = np.asarray(X_val[:: max(1, len(X_val) // LOOKED_AT)], float)
+    low, high, middle = X.min(axis=0), X.max(axis=0), np.median(X_val, axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        width = high - low
+        beyond = ((X_val < low - width) | (X_val > high + width)).mean(axis=0) > 0.5
+        outside = (middle < low) | (middle > high)
+        away = np.abs(middle - X.mean(axis=0)) > FAR * X.std(axis=0)
+    far = np.flatnonzero((beyond | (outside & away)) & (width > 0))
+    if not len(far):
+        return
+    labels = [repr(i if names is None else names[i]) for i in far.tolist()]
+    shown = ", ".join(labels[:3]) + (f" and {len(far) - 3} more" if len(far) > 3 else "")
+    first = far[0]
+    warnings.warn(
+        f"X_val lies far outside X in column(s) {shown}: the median of {labels[0]} is "
+        f"{middle[first]:.3g}, X's values lie between {low[first]:.3g} and {high[first]:.3g}. "
+        f"Was it transformed as X was? {RECIPE}",
+        UserWarning,
+        stacklevel=2,
+    )
 
 
 def _takes_weights(scorer: Callable[..., float]) -> bool:
@@ -39,9 +109,13 @@ class Validation:
     metric : callable
         ``metric(y, y_pred, sample_weight=)``, the estimator's own score.
     scoring : None, "loss", str or callable
+        None is the estimator's own score under a loss that scikit-learn's MLP has, else the
+        loss.
 
     Attributes
     ----------
+    watched : str
+        The name of what the score is: "loss" (negated), the estimator's own, or a scorer's.
     rows : ndarray of int or None
         Which of the training rows were held out for it, if any.
     """
@@ -59,12 +133,15 @@ class Validation:
         self.rows: np.ndarray | None = None
         self._estimator, self._data, self._y = estimator, data, y
         self._sample_weight = sample_weight
-        self._loss, self._metric, self._scoring = loss, metric, scoring
+        self._loss, self._metric = loss, metric
+        if scoring is None and not isinstance(loss, SCORED):
+            scoring = "loss"
         weights = np.ones(len(data)) if sample_weight is None else sample_weight
         self._loss_weights = weights / weights.sum()
         self._scorer: Any = None
         self._weighs = True
-        if scoring is not None and scoring != "loss":
+        self.watched = estimator._metric_name if scoring is None else _name(scoring)
+        if scoring is not None and self.watched != "loss":
             self._scorer = check_scoring(estimator, scoring=scoring)
             self._weighs = _takes_weights(self._scorer)
 
@@ -80,7 +157,7 @@ class Validation:
             return float(loss), self._score(network, raw, loss)
 
     def _score(self, network: Network, raw: np.ndarray, loss: float) -> float:
-        if self._scoring == "loss":
+        if self.watched == "loss":
             return -float(loss)
         keywords = {} if self._sample_weight is None else {"sample_weight": self._sample_weight}
         if self._scorer is not None:
@@ -95,7 +172,7 @@ class Validation:
             return float(self._scorer(self._probe(network), self._data.X, self._y, **keywords))
         except AttributeError as error:
             raise ValueError(
-                f"scoring={self._scoring!r} asks for what {type(self._estimator).__name__} does "
+                f"scoring={self.watched!r} asks for what {type(self._estimator).__name__} does "
                 f"not have here: {error}"
             ) from error
 
@@ -105,3 +182,8 @@ class Validation:
         probe._network = network
         vars(probe).pop("feature_names_in_", None)
         return probe
+
+
+def _name(scoring: Any) -> str:
+    """Return what a scorer is called."""
+    return scoring if isinstance(scoring, str) else getattr(scoring, "__name__", repr(scoring))

@@ -15,6 +15,7 @@ from sklearn.base import (
     clone,
 )
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
@@ -38,9 +39,10 @@ class HiddenFeatures(
 
     Parameters
     ----------
-    estimator : MLPClassifier, MLPRegressor, ConvNetClassifier or ConvNetRegressor
-        Of `sknnlab.neural_network`. ``fit`` trains a clone of it; one that is fitted
-        already is used as it is inside `sklearn.frozen.FrozenEstimator`.
+    estimator : MLPClassifier, MLPRegressor, ConvNetClassifier, ConvNetRegressor or Pipeline
+        Of `sknnlab.neural_network`, or a Pipeline that ends in one, whose earlier steps
+        transform the rows first. ``fit`` trains a clone of it; one that is fitted already is
+        used as it is inside `sklearn.frozen.FrozenEstimator`.
     layer : int, default=-1
         Hidden layer, 0 for the first, -1 for the last; of a convolution what its activation
         says at every place, before pooling.
@@ -98,13 +100,13 @@ class HiddenFeatures(
         -------
         self : HiddenFeatures
         """
-        _unfrozen(self.estimator)
+        _network_of(self.estimator)
         if not isinstance(self.layer, numbers.Integral) or isinstance(self.layer, bool):
             raise TypeError(f"layer must be an integer, got {self.layer!r}.")
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         estimator = clone(self.estimator).fit(X, y, **fit_params)
-        n_hidden = _unfrozen(estimator).n_layers_ - 2
+        n_hidden = _network_of(estimator).n_layers_ - 2
         if not -n_hidden <= self.layer < n_hidden:
             raise ValueError(
                 f"layer must name one of the network's {n_hidden} hidden layers, from "
@@ -136,20 +138,24 @@ class HiddenFeatures(
             In the network's dtype.
         """
         check_is_fitted(self)
-        net = _unfrozen(self.estimator_)
+        steps = _thawed(self.estimator_)
+        if isinstance(steps, Pipeline) and len(steps) > 1:
+            X = steps[:-1].transform(X)
+        net = _network_of(steps)
         units = self._to_layer().run(rows_of(net, X, net._network.dtype))
         return units.reshape(len(units), -1)
 
     def _to_layer(self) -> Inference:
         """Return prediction up to the layer."""
-        network = _unfrozen(self.estimator_)._network
+        network = _network_of(self.estimator_)._network
         end = network.hidden_ends[self.layer]
         return Inference(network.layers[: end + 1], network.in_shape, network.dtype)
 
     @property
     def _n_features_out(self) -> int:
         inference = self._to_layer()
-        return inference.run(np.zeros((1, self.n_features_in_), inference.dtype)).size
+        n_features = _network_of(self.estimator_).n_features_in_
+        return inference.run(np.zeros((1, n_features), inference.dtype)).size
 
     @property
     def n_features_in_(self) -> int:
@@ -164,7 +170,7 @@ class HiddenFeatures(
     def _learned(self, name: str) -> Any:
         if "estimator_" not in vars(self):
             raise AttributeError(f"HiddenFeatures has no attribute {name!r} before fit.")
-        return getattr(_unfrozen(self.estimator_), name)
+        return getattr(_thawed(self.estimator_), name)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -175,13 +181,19 @@ class HiddenFeatures(
         return tags
 
 
-def _unfrozen(estimator: Any) -> NeuralNetwork:
-    """Return the network itself."""
-    inner = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
+def _thawed(estimator: Any) -> Any:
+    """Return what a FrozenEstimator holds, or the estimator itself."""
+    return estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator
+
+
+def _network_of(estimator: Any) -> NeuralNetwork:
+    """Return the network itself, which may be the last step of a Pipeline, or frozen."""
+    inner = _thawed(estimator)
+    if isinstance(inner, Pipeline):
+        inner = _thawed(inner[-1])
     if not isinstance(inner, (Perceptron, ConvNet)):
         raise TypeError(
-            "estimator must be an MLPClassifier or MLPRegressor of sknnlab.neural_network, a "
-            "ConvNetClassifier or ConvNetRegressor, or a fitted one in a FrozenEstimator, "
-            f"got {inner!r}."
+            "estimator must be a network of sknnlab.neural_network (MLPClassifier, ...), a "
+            f"Pipeline that ends in one, or a fitted one in a FrozenEstimator, got {inner!r}."
         )
     return inner

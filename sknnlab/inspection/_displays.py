@@ -102,7 +102,8 @@ class LearningCurvesDisplay:
         -------
         self : LearningCurvesDisplay
         """
-        history = {name: np.asarray(values, float) for name, values in self.history.items()}
+        numbers = {name: one for name, one in self.history.items() if name != "watched"}
+        history = {name: np.asarray(values, float) for name, values in numbers.items()}
         epoch, score = history["epoch"], history["validation_score"]
         scored = bool(np.isfinite(score).any())
         n_panels = 3 if scored else 2
