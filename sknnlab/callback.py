@@ -15,6 +15,7 @@ import time
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 
 from sknnlab._component import check_real
 from sknnlab._engine.statistics import one_pass
@@ -120,7 +121,9 @@ def _some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
     rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:n_rows])
     some: list[Any] = []
     for values in (X, y):
-        if hasattr(values, "iloc"):
+        if scipy.sparse.issparse(values):
+            some.append(values.tocsr()[rows])
+        elif hasattr(values, "iloc"):
             some.append(values.iloc[rows])
         elif isinstance(values, (list, tuple)):
             some.append([values[row] for row in rows])

@@ -4,7 +4,8 @@
 and what it looked at can be drawn. All work on clones: the estimator stays what it was.
 """
 
-from sknnlab.inspection._data import check_data, compare_baselines
+from sknnlab.inspection._baselines import compare_baselines
+from sknnlab.inspection._data import check_data
 from sknnlab.inspection._diagnose import diagnose
 from sknnlab.inspection._displays import (
     ActivationsDisplay,
@@ -13,7 +14,8 @@ from sknnlab.inspection._displays import (
     UpdateRatiosDisplay,
     WeightsDisplay,
 )
-from sknnlab.inspection._findings import THRESHOLDS, Diagnosis, Finding, threshold_context
+from sknnlab.inspection._findings import THRESHOLDS, Finding, threshold_context
+from sknnlab.inspection._report import Diagnosis
 from sknnlab.inspection._start import (
     activation_statistics,
     check_gradient,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sknnlab.inspection._data import check_data, compare_baselines
-from sknnlab.inspection._findings import Diagnosis, Finding
+from sknnlab.inspection._baselines import compare_baselines
+from sknnlab.inspection._data import check_data
+from sknnlab.inspection._findings import Finding
+from sknnlab.inspection._report import Diagnosis
 from sknnlab.inspection._start import (
     activation_statistics,
     check_gradient,
@@ -55,11 +57,17 @@ def diagnose(
     meaningless, and ends with one sentence of advice. Trains clones only: the estimator
     stays what it was, fitted or not.
 
+    The score is the one that counts for this estimator: `scoring` where it is set; balanced
+    accuracy under class weights, or where the largest class is ten times the smallest;
+    accuracy of other classifiers; R^2 where squared error is minimized, and the loss where
+    anything else is.
+
     Parameters
     ----------
-    estimator : estimator or Pipeline
-        MLPClassifier, MLPRegressor or LinearSVMSoftmax, or a Pipeline that ends in one
-        (earlier steps transform first).
+    estimator : estimator
+        MLPClassifier, MLPRegressor or LinearSVMSoftmax. In a Pipeline it is examined on
+        what the earlier steps make of X, in a TransformedTargetRegressor on the
+        transformed target; both may be nested.
     X, y : array-like
         Training rows and targets, as for ``fit``.
     X_val, y_val : array-like, default=None

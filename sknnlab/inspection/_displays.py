@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sknnlab.inspection._subject import Subject
 from sknnlab.inspection._training import Sweep, sweep
+from sknnlab.inspection._wrappers import fitted_network
 
 __all__ = [
     "ActivationsDisplay",
@@ -86,7 +87,7 @@ class LearningCurvesDisplay:
         -------
         display : LearningCurvesDisplay
         """
-        estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
+        estimator = fitted_network(estimator)
         check_is_fitted(estimator)
         return cls(estimator.history_).plot(ax=ax)
 
@@ -458,7 +459,7 @@ class WeightsDisplay:
         -------
         display : WeightsDisplay
         """
-        estimator = estimator[-1] if hasattr(estimator, "steps") else estimator
+        estimator = fitted_network(estimator)
         check_is_fitted(estimator)
         W = estimator.layers_[0].W
         side = round(math.sqrt(len(W)))

@@ -1,22 +1,19 @@
 """Findings: what a check measured, what it expected, why it matters, what to try next.
 
-Every threshold stands in `THRESHOLDS`, with its source; `threshold_context` overrides
-some of them for a block.
+Every number that a verdict turns on stands in `THRESHOLDS`, with its source, or the words
+that it is our choice; `threshold_context` overrides some of them for a block.
 """
 
 from __future__ import annotations
 
 import contextlib
-import html
-import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 __all__ = [
     "THRESHOLDS",
-    "Diagnosis",
     "Finding",
     "Findings",
     "Threshold",
@@ -33,56 +30,97 @@ class Threshold(NamedTuple):
     source: str
 
 
-CS231N = "CS231n notes, Neural Networks Part 3 (gradient checks, sanity checks, babysitting)"
-LECUN = "LeCun, Bottou, Orr, Mueller (1998), Efficient BackProp"
-GLOROT = "Glorot and Bengio (2010), AISTATS"
-SMITH = "Smith (2017), Cyclical Learning Rates"
-HASTIE = "Hastie, Tibshirani, Friedman (2009), The Elements of Statistical Learning, ch. 7"
-ARITHMETIC = "arithmetic: follows from what the number counts"
+CHOICE = "our choice"
+CS231N = "CS231n notes, Neural Networks Part 3"
+LECTURE = "CS231n lecture 6 (2017), on coarse-to-fine searches"
+FASTAI = "fastai, lr_find"
+LECUN = f"{CHOICE}; LeCun et al. (1998), Efficient BackProp, ask for zero mean and equal variances"
+GLOROT = f"{CHOICE}; Glorot and Bengio (2010) show such layers, and draw no line"
+SMITH = f"{CHOICE}; Smith (2017), Cyclical Learning Rates, reads it off the curve"
+NORMAL = "about 95 % of a normal distribution"
 
 THRESHOLDS: dict[str, Threshold] = {
+    # -- the data
     "feature_scale": Threshold(10, "root mean square of the features, once wrong", LECUN),
-    "feature_scale_low": Threshold(0.1, "root mean square of the features, once small", LECUN),
+    "feature_scale_low": Threshold(0.1, "the same, once small", LECUN),
     "feature_spread": Threshold(100, "largest over smallest standard deviation", LECUN),
-    "outlier_share": Threshold(0.5, "one row's share of a column's variance", ARITHMETIC),
-    "majority": Threshold(
-        0.99, "share of the largest class, accuracy then says nothing", ARITHMETIC
-    ),
-    "imbalance": Threshold(10, "largest over smallest class", ARITHMETIC),
-    "duplicates": Threshold(0.05, "share of repeated rows", ARITHMETIC),
-    "leak": Threshold(0.99, "held-out score of one column alone", ARITHMETIC),
-    "leak_rest": Threshold(0.95, "the others' score over it, for that to be a leak", ARITHMETIC),
-    "parameters_per_row": Threshold(100, "parameters per training row", HASTIE),
-    "few_rows": Threshold(100, "rows below which nothing but a small network is tried", HASTIE),
-    "gap": Threshold(0.2, "training score over validation score", CS231N),
-    "target_scale": Threshold(1000, "root mean square of a regression target, problem", LECUN),
+    "feature_quiet": Threshold(0.1, "share of columns that may vary less still", CHOICE),
+    "feature_centre": Threshold(3, "means over standard deviations, once far from 0", LECUN),
+    "border_width": Threshold(64, "columns from which constant ones may be a border", CHOICE),
+    "border": Threshold(0.5, "share of columns that may be such a border", CHOICE),
+    "outlier_share": Threshold(0.5, "one row's share of a column's variance", CHOICE),
+    "outlier_size": Threshold(10, "its size over the features' root mean square", CHOICE),
+    "majority": Threshold(0.99, "share of the largest class: accuracy says nothing", CHOICE),
+    "imbalance": Threshold(10, "largest over smallest class", CHOICE),
+    "duplicates": Threshold(0.05, "share of repeated rows", CHOICE),
+    "duplicates_width": Threshold(4, "columns up to which rows repeat by chance", CHOICE),
+    "leak": Threshold(0.99, "held-out score of one column alone", CHOICE),
+    "leak_rest": Threshold(0.95, "the others' score over it, for that to be a leak", CHOICE),
+    "leak_majority": Threshold(0.95, "share of the largest class that hides a leak", CHOICE),
+    "leak_rows": Threshold(30, "rows below which no leak is looked for", CHOICE),
+    "parameters_per_row": Threshold(100, "parameters per training row", CHOICE),
+    "few_rows": Threshold(100, "rows below which nothing but a small network is tried", CHOICE),
+    "cheap_rows": Threshold(2000, "rows below which such a network is put to the test", CHOICE),
+    "target_scale": Threshold(1000, "root mean square of a target, problem", LECUN),
     "target_scale_odd": Threshold(10, "the same or its inverse, warning", LECUN),
-    "initial_loss": Threshold(1.5, "initial loss over its known value", CS231N),
-    "initial_penalty": Threshold(0.5, "initial penalty over the loss, warning", CS231N),
-    "drowning_penalty": Threshold(5, "initial penalty over the loss, problem", CS231N),
+    # -- the start
+    "initial_loss": Threshold(1.5, "initial loss over its known value", CHOICE),
+    "initial_loss_offset": Threshold(0.5, "what a regressor's may exceed that by", CHOICE),
+    "initial_penalty": Threshold(0.5, "initial penalty over the loss, warning", CHOICE),
+    "drowning_penalty": Threshold(5, "initial penalty over the loss, problem", CHOICE),
+    "penalty_reach": Threshold(0.02, "share of the loss that the penalty must leave", CHOICE),
     "gradient_error": Threshold(1e-2, "relative error: the gradient is wrong", CS231N),
     "gradient_doubt": Threshold(1e-4, "relative error: only kinks explain it", CS231N),
+    "twins": Threshold(0.05, "share of a layer's units that are alike, warning", CHOICE),
+    "twin_layer": Threshold(0.5, "the same, problem", CHOICE),
     "saturated": Threshold(0.75, "share of a layer's activations without slope, problem", GLOROT),
     "saturating": Threshold(0.4, "the same, warning", GLOROT),
     "flat_slope": Threshold(0.05, "f'(z) over its largest value that counts as none", GLOROT),
-    "dead": Threshold(0.75, "share of a layer's units that are 0 for every row, problem", CS231N),
-    "dying": Threshold(0.4, "the same, warning", CS231N),
-    "vanishing": Threshold(
-        1e-3, "last over first layer: activations or gradients, problem", GLOROT
-    ),
+    "dead": Threshold(0.75, "share of a layer's units that are 0 for every row, problem", CHOICE),
+    "dying": Threshold(0.4, "the same, warning", CHOICE),
+    "vanishing": Threshold(1e-3, "last over first layer, or its inverse, problem", GLOROT),
     "shrinking": Threshold(3e-2, "the same, warning", GLOROT),
-    "memorized": Threshold(0.1, "share of the initial loss left on a few rows", CS231N),
-    "not_memorized": Threshold(0.5, "the same, problem", CS231N),
-    "divergence": Threshold(4, "smoothed loss over its best that ends the sweep", SMITH),
-    "rate_low": Threshold(1 / 50, "progress over that at the suggested rate, problem", SMITH),
+    "stuck": Threshold(0.4, "share of wrong rows without a gradient, problem", CHOICE),
+    "sticking": Threshold(0.2, "the same, warning", CHOICE),
+    # -- a few rows, the rate
+    "memorized": Threshold(0.1, "share of the initial loss left on a few rows", CHOICE),
+    "not_memorized": Threshold(0.5, "the same, problem", CHOICE),
+    "divergence": Threshold(4, "smoothed loss over its best that ends the sweep", FASTAI),
+    "sweep_steps": Threshold(10, "steps that a sweep takes at least", CHOICE),
+    "sweep_drop": Threshold(0.03, "share of the loss that a sweep must take away", CHOICE),
+    "sweep_begin": Threshold(0.1, "share of that, once the loss has begun to fall", CHOICE),
+    "rate_drop": Threshold(0.05, "the same of the suggested rate, to be a measure", CHOICE),
+    "rate_rise": Threshold(1.5, "loss over its start: the rate does harm", CHOICE),
     "rate_slow": Threshold(1 / 30, "rate over the suggested one, warning", SMITH),
-    "explosion": Threshold(3, "loss over its first value", CS231N),
-    "flat": Threshold(0.95, "loss left, once a start counts as flat", CS231N),
-    "overfit_loss": Threshold(1.2, "validation loss at the end over its best", CS231N),
-    "noise": Threshold(0.03, "standard error of the validation score", ARITHMETIC),
-    "unfinished": Threshold(0.02, "share of the loss still lost in the last fifth", CS231N),
-    "update_high": Threshold(0.1, "||step|| / ||W|| per step, about 1e-3 is usual", CS231N),
-    "update_low": Threshold(1e-5, "the same, too small", CS231N),
+    "rate_low": Threshold(1 / 50, "progress over that at the suggested rate, problem", SMITH),
+    "rate_high": Threshold(3, "rate over the suggested one: it must prove itself", SMITH),
+    "rate_far": Threshold(100, "the same, warning", SMITH),
+    "rate_beyond": Threshold(3, "rate over the highest of the sweep, warning", SMITH),
+    "rate_share": Threshold(0.2, "progress over that at the suggested rate: too little", CHOICE),
+    "rate_share_beyond": Threshold(0.5, "the same, of a rate that is far too high", CHOICE),
+    "rate_falls": Threshold(0.8, "loss left that is progress all the same", CHOICE),
+    "rate_kills": Threshold(0.3, "dead units more than at the suggested rate", CHOICE),
+    # -- the run
+    "explosion": Threshold(3, "loss over its first value", LECTURE),
+    "flat": Threshold(0.95, "loss left, once a run or its start counts as flat", CHOICE),
+    "flat_epochs": Threshold(10, "epochs from which a start is looked at", CHOICE),
+    "learned": Threshold(0.5, "loss left, once a run counts as learning", CHOICE),
+    "unfinished": Threshold(0.02, "share of the loss still lost in the last fifth", CHOICE),
+    "under_way": Threshold(0.995, "the last fifth's best validation loss over the rest's", CHOICE),
+    "gap": Threshold(0.2, "training score minus validation score", CHOICE),
+    "gap_rising": Threshold(0.05, "the same, where the validation loss rises", CHOICE),
+    "overfit_loss": Threshold(1.2, "validation loss at the end over its best", CHOICE),
+    "overfit_epochs": Threshold(5, "epochs up to which it has no end", CHOICE),
+    "low_r2": Threshold(0.5, "R^2 on training rows that is little", CHOICE),
+    "low_share": Threshold(0.25, "the same: share of the best constant's loss gone", CHOICE),
+    "noise": Threshold(0.03, "standard error of the validation score", CHOICE),
+    "update_usual": Threshold(1e-3, "||step|| / ||W|| of a step", CS231N),
+    "update_high": Threshold(0.1, "the same, too large", CHOICE),
+    "update_low": Threshold(1e-5, "the same, too small", CHOICE),
+    # -- other models
+    "beats_errors": Threshold(2, "standard errors that are no chance", NORMAL),
+    "beats_r2": Threshold(0.05, "a gain in R^2 that needs no such proof", CHOICE),
+    "behind": Threshold(0.005, "a score that is not worth a warning", CHOICE),
 }
 
 _OVERRIDES: ContextVar[dict[str, float]] = ContextVar("thresholds", default={})  # noqa: B039
@@ -175,105 +213,3 @@ class Findings(list[Finding]):
     def ok(self, measured: str, expected: str, reason: str) -> None:
         """Append a finding that all is well."""
         self.add("ok", measured, expected, reason)
-
-
-COLUMNS = ("check", "status", "measured", "expected", "reason", "advice")
-MARKS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM"}
-RANK = {"problem": 0, "warning": 1, "ok": 2}
-COLOURS = {"ok": "#0072b2", "warning": "#b25900", "problem": "#a50026"}
-
-
-class Diagnosis:
-    """What `diagnose` found; prints as a table.
-
-    Attributes
-    ----------
-    findings : list of Finding
-        In the order in which the checks ran.
-    skipped : dict of str to str
-        Checks that were left out, and the check whose problem made them meaningless.
-    advice : str
-        One sentence, the most important first.
-    """
-
-    def __init__(
-        self, name: str, findings: Sequence[Finding], skipped: dict[str, str], looked: Any
-    ):
-        self.findings = list(findings)
-        self.skipped = dict(skipped)
-        self._name, self._looked = name, looked
-
-    @property
-    def status(self) -> str:
-        """The worst status of all findings."""
-        return min((finding.status for finding in self.findings), key=RANK.__getitem__)
-
-    @property
-    def advice(self) -> str:
-        """One sentence: what to do first."""
-        for status in ("problem", "warning"):
-            found = [finding for finding in self.findings if finding.status == status]
-            if found:
-                first = found[0]
-                rest = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-                lead = "First" if status == "problem" else "No problem; consider"
-                return f"{lead}, {first.check}: {first.advice}{rest}"
-        return "Nothing to fix: tune by a coarse-to-fine search, then train longer."
-
-    def to_frame(self) -> Any:
-        """Return the findings as a pandas DataFrame, one row each."""
-        import pandas as pd
-
-        rows = [[getattr(finding, name) for name in COLUMNS] for finding in self.findings]
-        return pd.DataFrame(rows, columns=list(COLUMNS))
-
-    def plot(self, figure: Any = None) -> Any:
-        """Draw what the checks looked at; needs matplotlib.
-
-        Parameters
-        ----------
-        figure : matplotlib Figure, default=None
-            To draw on; None makes one.
-
-        Returns
-        -------
-        figure : matplotlib Figure
-        """
-        from sknnlab.inspection._displays import overview
-
-        return overview(self._looked, self._name, figure)
-
-    def __repr__(self) -> str:
-        width = max(map(len, [*(finding.check for finding in self.findings), *self.skipped]))
-        lines = [f"Diagnosis of {self._name}"]
-        for finding in self.findings:
-            head = f"{MARKS[finding.status]:<8}{finding.check:<{width + 2}}"
-            lines += _wrapped(head, f"{finding.measured} (expected: {finding.expected})")
-            if finding.status != "ok":
-                pad = " " * (width + 10)
-                lines += _wrapped(pad, finding.reason)
-                lines += _wrapped(pad, f"-> {finding.advice}")
-        for check, cause in self.skipped.items():
-            lines.append(f"{'-':<8}{check:<{width + 2}}left out: meaningless until {cause} is well")
-        return "\n".join([*lines, "", *textwrap.wrap(self.advice, 100)])
-
-    def _repr_html_(self) -> str:
-        cells = "".join(f"<th style='text-align:left'>{name}</th>" for name in COLUMNS)
-        rows = [f"<tr>{cells}</tr>"]
-        for finding in self.findings:
-            colour = COLOURS[finding.status]
-            cells = "".join(
-                f"<td style='text-align:left{f';color:{colour}' if name == 'status' else ''}'>"
-                f"{html.escape(str(getattr(finding, name)))}</td>"
-                for name in COLUMNS
-            )
-            rows.append(f"<tr>{cells}</tr>")
-        advice = html.escape(self.advice)
-        return f"<table>{''.join(rows)}</table><p><b>{advice}</b></p>"
-
-
-def _wrapped(head: str, text: str) -> list[str]:
-    """Return `text` after `head`, wrapped, the next lines indented."""
-    return textwrap.wrap(
-        text, 100, initial_indent=head, subsequent_indent=" " * len(head), break_long_words=False
-    )

@@ -39,7 +39,10 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     blank = np.zeros((len(data), network.n_outputs), network.dtype)
     known = loss.value_and_gradient(data.y, blank, weights, np.empty_like(blank))
     first = subject.first_pass.loss
-    expected = f"{known:.4g}: {loss.start_in_words(blank.shape[1])}"
+    most = threshold("initial_loss") * known
+    if not subject.classifies:
+        most += threshold("initial_loss_offset") * blank.shape[1]
+    expected = f"{known:.4g}: {loss.start_in_words(blank.shape[1])}; at most {most:.4g}"
     reason = "a first loss far from its known value means a wrong loss, scale or start"
     measured = f"first loss {first:.4g}"
     advice = (
@@ -49,7 +52,7 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     if not math.isfinite(first):
         found.add("problem", measured, expected, reason, "scale the features and targets")
         return
-    if first > threshold("initial_loss") * known + 0.5 * blank.shape[1] * (not subject.classifies):
+    if first > most:
         found.add("warning", measured, expected, reason, advice)
     else:
         found.ok(measured, expected, reason)
@@ -74,10 +77,11 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         dW = np.concatenate([one.ravel() for one in subject.first_pass.dW]).astype(float)
         slack = np.maximum(np.abs(dW) - l1, 0)
         reach = float(slack @ slack) / (2 * l2) if l2 else math.inf * float(slack.any())
-        status = "problem" if not reach >= 0.02 * first else "ok"
+        least = threshold("penalty_reach") * first
+        status = "problem" if not reach >= least else "ok"
         better = alpha / 1000
         measured = f"under alpha={alpha:g} the objective can fall by at most {reach:.3g}"
-        expected = f"a good part of {first:.3g}"
+        expected = f"at least {least:.3g}, of a loss of {first:.3g}"
     else:
         ratio = penalty / first
         better = 0.05 * alpha / max(ratio, 1e-300)
@@ -85,7 +89,7 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         if status == "ok" and ratio > threshold("initial_penalty"):
             status = "warning"
         measured = f"penalty at the start {penalty:.3g}, {ratio:.3g} times the loss"
-        expected = "above 0, and well below the loss"
+        expected = f"at most {threshold('initial_penalty'):g} times"
     found.add(
         status,
         measured,
@@ -108,7 +112,7 @@ def check_gradient(subject: Subject, found: Findings) -> None:
     and up to 1e-4 across kinks; above 1e-2 the gradient is wrong (CS231n, gradient checks).
     """
     reason = "descent along a wrong gradient does not descend"
-    expected = "relative error below 1e-4"
+    expected = f"at most {threshold('gradient_doubt'):g}"
     error = _network_error(subject)
     measured = f"relative error {error:.2g}"
     if error <= threshold("gradient_doubt"):
@@ -180,7 +184,7 @@ def _to_ordinary_point(network: Network, rng: np.random.RandomState) -> None:
 def _unit_scale(data: Data) -> Data:
     """Return the rows at unit scale: what is checked is the parts, not the data."""
     X = data.X
-    square = X.multiply(X).mean() if hasattr(X, "multiply") else np.mean(X**2)
+    square = X.multiply(X).mean() if hasattr(X, "multiply") else np.mean(X.astype(float) ** 2)
     return Data(X / max(math.sqrt(square), 1e-300), data.y, data.weights)
 
 
@@ -252,7 +256,7 @@ def check_symmetry(subject: Subject, found: Findings) -> None:
     run, passed = subject.start, subject.first_pass
     reason = "units that start alike and get the same gradient stay alike: one unit's worth"
     if not passed.hidden:
-        found.ok("no hidden units", "no twins", "a linear model has no symmetry to break")
+        found.ok("no hidden units", "any", "a linear model has no symmetry to break")
         return
     worst, where = 0.0, 0
     weights, biases = (run.network.of_role(role)[:-1] for role in ("weight", "bias"))
@@ -263,14 +267,15 @@ def check_symmetry(subject: Subject, found: Findings) -> None:
         twins = 1 - (distinct - 1) / max(columns.shape[1] - 1, 1) if columns.shape[1] > 1 else 0.0
         if twins > worst:
             worst, where = twins, i
-    measured = f"{worst:.0%} of hidden layer {where + 1} are twins of another unit"
-    if worst > 0.5:
+    measured = f"{worst:.0%} of the units of layer {where + 1} are twins of another"
+    expected = f"at most {threshold('twins'):.0%}"
+    if worst > threshold("twin_layer"):
         advice = "initializer='auto', 'glorot_uniform' or 'he_normal'"
-        found.add("problem", measured, "no twins", reason, advice)
-    elif worst > 0.05:
-        found.add("warning", measured, "no twins", reason, "draw the initial weights at random")
+        found.add("problem", measured, expected, reason, advice)
+    elif worst > threshold("twins"):
+        found.add("warning", measured, expected, reason, "draw the initial weights at random")
     else:
-        found.ok("no twins among the hidden units", "no twins", reason)
+        found.ok(measured if worst else "no twins among the hidden units", expected, reason)
 
 
 def _scaled(values: np.ndarray) -> np.ndarray:
@@ -315,7 +320,7 @@ def _check_layers(passed: Pass, found: Findings, when: str, final: bool) -> None
         found.add(
             problem if saturated[i] > threshold("saturated") else "warning",
             f"{when} {saturated[i]:.0%} of layer {i + 1} is saturated ({numbers})",
-            "below 40 %",
+            f"at most {threshold('saturating'):.0%}",
             "where f'(z) is next to 0 no gradient passes: the layers before cannot learn",
             "smaller initial weights (initializer='glorot_uniform'), scaled features, or "
             "batchnorm=True",
@@ -324,7 +329,7 @@ def _check_layers(passed: Pass, found: Findings, when: str, final: bool) -> None
         found.add(
             problem if dead[j] > threshold("dead") else "warning",
             f"{when} {dead[j]:.0%} of the units of layer {j + 1} are 0 for every row ({numbers})",
-            "below 40 %",
+            f"at most {threshold('dying'):.0%}",
             "a unit that is 0 for every row gets no gradient and stays dead",
             "biases that start at 0 (initializer='he_normal'), a lower rate, or "
             "activation='leaky_relu'",
@@ -332,7 +337,7 @@ def _check_layers(passed: Pass, found: Findings, when: str, final: bool) -> None
     if saturated[i] <= threshold("saturating") and dead[j] <= threshold("dying"):
         found.ok(
             f"{when} at most {max(saturated):.0%} saturated, {max(dead):.0%} dead ({numbers})",
-            "below 40 %",
+            f"at most {threshold('saturating'):.0%}, {threshold('dying'):.0%}",
             "units with a slope pass the gradient on",
         )
 
@@ -349,6 +354,8 @@ def _check_flow(passed: Pass, found: Findings) -> None:
         return
     if len(sizes) == 1:
         return
+    least = threshold("shrinking")
+    expected = f"a factor of {least:.2g} to {1 / least:.2g}"
     forward = spread[-1] / max(spread[0], 1e-300)
     backward = sizes[0] / max(sizes[-1], 1e-300)
     for ratio, what in ((forward, "activations"), (backward, "gradients on the way back")):
@@ -357,11 +364,11 @@ def _check_flow(passed: Pass, found: Findings) -> None:
         measured = f"{what} change by a factor of {ratio:.2g} over {len(sizes)} layers"
         reason = f"{what} that {direction} leave layers at different speeds, or without a signal"
         if worse < threshold("vanishing"):
-            found.add("problem", measured, "near 1", reason, advice)
-        elif worse < threshold("shrinking"):
-            found.add("warning", measured, "near 1", reason, advice)
+            found.add("problem", measured, expected, reason, advice)
+        elif worse < least:
+            found.add("warning", measured, expected, reason, advice)
         else:
-            found.ok(measured, "near 1", "every layer hears the signal")
+            found.ok(measured, expected, "every layer hears the signal")
 
 
 def _check_output(subject: Subject, passed: Pass, found: Findings) -> None:
@@ -376,11 +383,11 @@ def _check_output(subject: Subject, passed: Pass, found: Findings) -> None:
     here = np.abs(passed.delta).sum(axis=1)
     wrong = _wrong(passed.raw, data.y)
     stuck = float((wrong & (here < threshold("flat_slope") * usual)).mean())
-    if stuck > 0.2:
+    if stuck > threshold("sticking"):
         found.add(
-            "problem" if stuck > 0.4 else "warning",
+            "problem" if stuck > threshold("stuck") else "warning",
             f"{stuck:.0%} of the rows are wrong and get next to no gradient from the loss",
-            "wrong rows pull hardest",
+            f"at most {threshold('sticking'):.0%}",
             "squared error through a saturated sigmoid or softmax is flat where it is wrong",
             "loss='log_loss', whose gradient does not vanish, and smaller initial weights",
         )
@@ -391,5 +398,5 @@ def _wrong(raw: np.ndarray, y: np.ndarray) -> np.ndarray:
     if y.ndim == 1:
         return raw.argmax(axis=1) != y
     if raw.shape[1] == 1 or (((y == 0) | (y == 1)).all() and (y.sum(axis=1) != 1).any()):
-        return ((raw > 0) != (y > 0.5)).any(axis=1)
+        return ((raw > 0) != (y > 0)).any(axis=1)
     return raw.argmax(axis=1) != y.argmax(axis=1)

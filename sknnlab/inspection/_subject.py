@@ -17,22 +17,28 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from sklearn.base import clone, is_classifier
+from sklearn.linear_model import LogisticRegression, Ridge, RidgeClassifier
 from sklearn.model_selection import train_test_split
-from sklearn.pipeline import Pipeline
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 from sklearn.utils import check_random_state
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sknnlab._engine.statistics import Pass, one_pass
-from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.configuration import FAN_IN_RATE
-from sknnlab._estimators.fitting import Run, rows_per_step
+from sknnlab._estimators.fitting import Past, Run, rows_per_step
 from sknnlab._estimators.parameters import beside_the_loss
-from sknnlab.inspection._findings import Findings
+from sknnlab._estimators.rows import rows_of
+from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._measures import FAILED, Measure, Scored, measure_of, usual_measure
+from sknnlab.inspection._wrappers import Unwrapped, unwrap
 
-__all__ = ["Subject", "Trained", "check"]
+__all__ = ["LOOKED_AT", "PLAIN", "WIDE", "Subject", "Trained", "check", "simple_models"]
 
 BUDGET = 8.0  # seconds of training, of the 20 that a whole diagnosis may take
 SAMPLE = 1000  # rows that a look at the network uses
 NUMBERS = 1e7  # that it may make of them, where they are images
+LOOKED_AT = 2000  # rows that a look at the data uses
+WIDE = 300  # columns from which a linear model is fitted in closed form
 PLAIN = beside_the_loss()  # switches off everything that is not the loss itself
 
 
@@ -60,11 +66,12 @@ class Trained:
 
 
 class Subject:
-    """An estimator, or a Pipeline that ends in one, with its data.
+    """An estimator, whatever is around it, with its data.
 
     Parameters
     ----------
-    estimator : estimator or Pipeline
+    estimator : estimator
+        Ours, or a Pipeline or TransformedTargetRegressor around one.
     X, y, X_val, y_val : as for ``fit``
     random_state : int, RandomState or None
         None takes the estimator's own.
@@ -73,10 +80,17 @@ class Subject:
 
     Attributes
     ----------
+    name : str
+        What it is, in words.
     X, y : ndarray, or CSR for X
         As the network receives them; all rows.
+    given : tuple
+        The user's validation rows and targets, likewise, or None; and no weights.
     template : estimator
         The clone that all others are made of.
+    reader : estimator
+        The clone that has learned what the targets are.
+    classifies : bool
     """
 
     def __init__(
@@ -91,29 +105,35 @@ class Subject:
     ):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, or not at all.")
-        self.name = type(estimator).__name__
-        if isinstance(estimator, Pipeline):
-            steps, estimator = estimator[:-1], estimator[-1]
-            self.name = f"{type(estimator).__name__} in a Pipeline"
-            if len(steps):
-                steps = clone(steps)
-                X = steps.fit_transform(X, y)
-                X_val = None if X_val is None else steps.transform(X_val)
-        if not isinstance(estimator, NeuralNetwork):
-            raise TypeError(
-                "estimator must be an MLPClassifier, MLPRegressor or LinearSVMSoftmax of "
-                "sknnlab, a convolutional network, or a Pipeline that ends in one, got "
-                f"{type(estimator).__name__}."
-            )
-        self.template = self._make_template(estimator, random_state)
-        self.X, self.y = self.template._for_the_lab(_array(X)), _array(y)
-        X_val = None if X_val is None else self.template._for_the_lab(_array(X_val))
-        self._given = (X_val, _array(y_val), None)
+        inside = unwrap(estimator, X, y, X_val, y_val)
+        self.name = inside.name
         self.budget = BUDGET if budget is None else 0.4 * float(budget)
+        self.template = self._make_template(inside.estimator, random_state)
         self.rng = np.random.RandomState(self.template.random_state)
         self.classifies = is_classifier(self.template)
-        if self.y.ndim == 2 and scipy.sparse.issparse(self.y):
-            self.y = self.y.toarray()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            self._read(inside)
+
+    def _read(self, inside: Unwrapped) -> None:
+        """Read the data as ``fit`` does, and refuse what it refuses."""
+        X, X_val = self.template._for_the_lab(inside.X), inside.X_val
+        X_val = None if X_val is None else self.template._for_the_lab(X_val)
+        self.reader = reader = self.make()
+        reader._prepare(X, inside.y, validation=(X_val, inside.y_val, None))
+        X, y, dtype = reader._read_rows(X, inside.y, Past())
+        targets = reader._read_targets(reader._learn_targets(y, Past(), None), dtype, None, "fit")
+        self.X, self.y = X, targets.y
+        self.given: tuple[Any, Any, None] = (None, None, None)
+        if X_val is not None:
+            y_val = inside.y_val
+            y_val = y_val if scipy.sparse.issparse(y_val) else np.asarray(y_val)
+            targets = reader._read_targets(y_val, dtype, None, "validation")
+            self.given = rows_of(reader, X_val), targets.y, None
+        # what later runs are to know, whichever rows they see
+        one_column = self.classifies and self.y.ndim == 1
+        self._classes = reader.classes_ if one_column else None
+        self._names = inside.names
 
     @staticmethod
     def _make_template(estimator: Any, random_state: Any) -> Any:
@@ -147,28 +167,80 @@ class Subject:
         estimator = self.make(**parameters)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return estimator, estimator._prepare(X, y, validation=validation)
+            run = estimator._prepare(X, y, validation=validation, classes=self._classes)
+            return estimator, run
+
+    def fitted(self, rows: np.ndarray, **parameters: Any) -> Any:
+        """Return a clone trained on some rows; None where it diverges."""
+        estimator, run = self.prepared(rows, **parameters)
+        return estimator if _train(estimator, run) else None
+
+    # -- the data -----------------------------------------------------------------------
+
+    def columns(self, numbers: Any, most: int = 5) -> str:
+        """Return the names of columns, or their numbers where they have none."""
+        numbers = [int(number) for number in numbers]
+        names = [str(n) if self._names is None else repr(self._names[n]) for n in numbers[:most]]
+        more = f" and {len(numbers) - most} more" if len(numbers) > most else ""
+        return f"column{'s' if len(numbers) > 1 else ''} {', '.join(names)}{more}"
+
+    @cached_property
+    def moments(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of each column."""
+        if scipy.sparse.issparse(self.X):
+            mean, variance = mean_variance_axis(self.X.astype(np.float64), axis=0)
+            return mean, np.sqrt(variance)
+        X = self.X.astype(np.float64)
+        return X.mean(axis=0), X.std(axis=0)
+
+    @cached_property
+    def shares(self) -> np.ndarray:
+        """Share of each class; of labels, of the values 0 and 1 in each column."""
+        if self.y.ndim == 2:
+            ones = (self.y != 0).mean(axis=0)
+            return np.stack([1 - ones, ones], axis=1)
+        return np.unique(self.y, return_counts=True)[1] / len(self.y)
+
+    @property
+    def imbalance(self) -> float:
+        """How many times larger the largest class is than the smallest, or a label's value."""
+        return float((self.shares.max(axis=-1) / np.maximum(self.shares.min(-1), 1e-300)).max())
+
+    @property
+    def weighted(self) -> bool:
+        """Whether classes have weights."""
+        return getattr(self.template, "class_weight", None) is not None
 
     @cached_property
     def strata(self) -> np.ndarray | None:
-        """What rows are drawn evenly by: classes, where each has two members."""
+        """What rows are drawn evenly by: classes, where one has two members."""
         if not self.classifies or self.y.ndim == 2:
             return None
-        return self.y if np.unique(self.y, return_counts=True)[1].min() > 1 else None
+        return self.y if np.unique(self.y, return_counts=True)[1].max() > 1 else None
 
     def draw(self, n_rows: int, rows: np.ndarray | None = None) -> np.ndarray:
         """Return some of the rows, the same every time, classes in proportion."""
         rows = np.arange(self.X.shape[0]) if rows is None else rows
-        if n_rows >= len(rows):
-            return rows
+        return rows if n_rows >= len(rows) else self._divided(rows, max(n_rows, 1))[0]
+
+    def _divided(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return `size` of the rows, and the others; classes in proportion where they can be."""
         strata = None if self.strata is None else self.strata[rows]
-        size, seed = max(n_rows, 1), self.template.random_state
+        alone = np.zeros(len(rows), bool)
         if strata is not None:
-            counts = np.unique(strata, return_counts=True)[1]
-            if counts.min() < 2 or min(size, len(rows) - size) < len(counts):
-                strata = None  # a class would be missing on one side
-        drawn, _ = train_test_split(rows, train_size=size, stratify=strata, random_state=seed)
-        return np.sort(drawn)
+            _, codes, counts = np.unique(strata, return_inverse=True, return_counts=True)
+            alone = counts[codes] == 1
+            if min(size - alone.sum(), len(rows) - size) < (counts > 1).sum():
+                alone[...], strata = False, None  # a class would be missing on one side
+            else:
+                strata = strata[~alone]
+        drawn, others = train_test_split(
+            rows[~alone],
+            train_size=size - int(alone.sum()),
+            stratify=strata,
+            random_state=self.template.random_state,
+        )
+        return np.sort(np.r_[rows[alone], drawn]), np.sort(others)
 
     # -- what several checks look at ----------------------------------------------------
 
@@ -218,18 +290,33 @@ class Subject:
     def split(self) -> tuple[np.ndarray, tuple[Any, Any, None]]:
         """Training rows, and the validation rows: the user's, or a fifth held out."""
         n_samples = self.X.shape[0]
-        if self._given[0] is not None:
-            return np.arange(n_samples), self._given
+        if self.given[0] is not None:
+            return np.arange(n_samples), self.given
         if n_samples < 10:
             return np.arange(n_samples), (None, None, None)
-        strata = self.strata
-        if strata is not None and np.ceil(0.2 * n_samples) < len(np.unique(strata)):
-            strata = None
-        seed = self.template.random_state
-        rows, held_out = train_test_split(
-            np.arange(n_samples), test_size=0.2, stratify=strata, random_state=seed
-        )
-        return np.sort(rows), (self.X[held_out], self.y[held_out], None)
+        rows, held_out = self._divided(np.arange(n_samples), n_samples - math.ceil(n_samples / 5))
+        if self._classes is not None:
+            # what nothing was learned of cannot be validated
+            known = np.isin(self.y[held_out], self.y[rows])
+            rows = np.sort(np.r_[rows, held_out[~known]])
+            held_out = held_out[known]
+        if not len(held_out):
+            return rows, (None, None, None)
+        return rows, (self.X[held_out], self.y[held_out], None)
+
+    @cached_property
+    def measure(self) -> Measure:
+        """What a score is: the user's `scoring`, if it can be had of this network."""
+        of = self.reader, self.classifies, self.imbalance > threshold("imbalance")
+        measure = measure_of(*of)
+        X_val, y_val, _ = self.split[1]
+        if not isinstance(measure, Scored) or X_val is None or self.trained.diverged:
+            return measure
+        try:
+            score = measure.see(self.trained.estimator, X_val, y_val).score
+        except FAILED:
+            score = math.nan
+        return measure if math.isfinite(score) else usual_measure(*of)
 
     def rows_per_step(self, n_rows: int) -> int:
         """Return how many of `n_rows` rows a step takes."""
@@ -250,33 +337,46 @@ class Subject:
         rows = self.draw(min(most, len(rows)), rows)
         cost = self.epoch_cost(len(rows))
         max_iter = int(np.clip(self.budget / cost, 3, self.template.max_iter))
-        estimator, run = self.prepared(rows, validation, max_iter=max_iter)
+        parameters: dict[str, Any] = {"max_iter": max_iter}
+        if self.given[0] is None and not self.template.early_stopping:
+            parameters["scoring"] = None  # ``fit`` would not read it
+        estimator, run = self.prepared(rows, validation, **parameters)
         run.watching = 1
-        diverged = False
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            try:
-                estimator._complete(run)
-            except ValueError:
-                diverged = True
+        converged = _train(estimator, run)
         ratios = [one for one in run.update_ratios if one is not None]
         complete = max_iter >= self.template.max_iter and len(rows) == len(self.split[0])
-        return Trained(estimator, run.history, ratios, diverged, complete)
+        return Trained(estimator, run.history, ratios, not converged, complete)
 
 
-def _array(values: Any) -> Any:
-    """Return values as an array, or as CSR; None stays None."""
-    if values is None:
-        return None
-    return values.tocsr() if scipy.sparse.issparse(values) else np.asarray(values)
+def _train(estimator: Any, run: Run) -> bool:
+    """Let a run train; return False where it diverges, and raise what else ``fit`` raises."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            estimator._complete(run)
+        except ValueError as error:
+            if any(word in str(error) for word in ("non-finite", "infinite", "diverged")):
+                return False
+            raise
+    return True
+
+
+def simple_models(classifies: bool, n_features: int, class_weight: Any = None) -> list[Any]:
+    """Return a linear model and nearest neighbours, which need no tuning."""
+    if not classifies:
+        return [Ridge(), KNeighborsRegressor(5)]
+    linear: Any = LogisticRegression(max_iter=200, class_weight=class_weight)
+    if n_features > WIDE:
+        linear = RidgeClassifier(class_weight=class_weight)
+    return [linear, KNeighborsClassifier(5)]
 
 
 PARAMETERS = """
 Parameters
 ----------
-estimator : estimator or Pipeline
-    MLPClassifier, MLPRegressor or LinearSVMSoftmax, or a Pipeline that ends in one. Only
-    clones are trained.
+estimator : estimator
+    MLPClassifier, MLPRegressor or LinearSVMSoftmax, or a Pipeline or
+    TransformedTargetRegressor around one. Only clones are trained.
 X, y : array-like
     Training rows and targets, as for ``fit``.
 X_val, y_val : array-like, default=None

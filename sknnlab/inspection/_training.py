@@ -14,6 +14,7 @@ from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
 from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._measures import FAILED
 from sknnlab.inspection._subject import PLAIN, Subject, check
 
 __all__ = [
@@ -45,13 +46,13 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
     rows = _few_rows(subject)
     reason = "a network that cannot memorize a few rows will not learn many"
     if len(rows) < 2:
-        found.ok("too few parameters or rows to tell", "about 0", reason)
+        found.ok("too few parameters or rows to tell", "two rows or more", reason)
         return
     left, rate = _best_memory(subject, rows)
     own = subject.start.configuration.rates.start
     at = "" if subject.full_batch else f" at rate {rate:g}"
     measured = f"{left:.1%} of the first loss left on {len(rows)} rows{at}"
-    expected = "about 0"
+    expected = f"at most {threshold('memorized'):.0%}"
     advice = "more units or layers, another activation, or check y and the loss"
     if left > threshold("not_memorized"):
         found.add("problem", measured, expected, reason, advice)
@@ -155,7 +156,7 @@ def sweep(subject: Subject) -> Sweep:
         smoothed = value if i == 0 else 0.85 * smoothed + 0.15 * value
         curve.append(smoothed)
         best = smoothed if i == 0 else min(best, smoothed)
-        if i > 10 and smoothed > threshold("divergence") * max(best, 1e-12):
+        if i > threshold("sweep_steps") and smoothed > threshold("divergence") * max(best, 1e-12):
             break
     n = len(losses)
     return _judge_sweep(rates[:n], np.array(losses), np.array(curve), own)
@@ -163,18 +164,19 @@ def sweep(subject: Subject) -> Sweep:
 
 def _judge_sweep(rates: np.ndarray, losses: np.ndarray, smoothed: np.ndarray, own: float) -> Sweep:
     nothing = Sweep(rates, losses, smoothed, None, None, None, "", own)
-    if len(losses) < 10:
+    if len(losses) < threshold("sweep_steps"):
         nothing.reason = "the loss is not finite from the start"
         return nothing
     noise = float(np.std(losses[: len(losses) // 4]))
     start = float(np.median(smoothed[: len(losses) // 5]))
     lowest = int(np.argmin(smoothed))
     drop = start - smoothed[lowest]
-    if drop < max(0.03 * abs(start), noise):
+    if drop < max(threshold("sweep_drop") * abs(start), noise):
         nothing.reason = "the loss falls at no rate"
         return nothing
     # where it was last at its starting height, before the lowest point
-    above = np.flatnonzero(smoothed[: lowest + 1] >= start - 0.1 * drop)
+    height = start - threshold("sweep_begin") * drop
+    above = np.flatnonzero(smoothed[: lowest + 1] >= height)
     begin = int(above[-1]) if len(above) else 0
     slope = np.gradient(smoothed, np.log10(rates))[begin : lowest + 1]
     steepest = begin + int(np.argmin(slope))
@@ -223,7 +225,6 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
         found.ok("L-BFGS chooses its steps by line search", "no rate", reason)
         return
     swept = sweep(subject)
-    own = swept.configured
     if swept.suggestion is None:
         found.add(
             "warning",
@@ -233,35 +234,76 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
             "look at the features, the labels and the initialization first",
         )
         return
-    interval = f"usable {swept.low:.1e} to {swept.high:.1e}, suggested {swept.suggestion:.1e}"
-    measured = f"configured rate {own:.1e}"
-    advice = f"learning_rate_init={swept.suggestion:.1g}"
+    _place_rate(subject, found, swept, swept.suggestion, reason)
+
+
+def _place_rate(
+    subject: Subject, found: Findings, swept: Sweep, suggestion: float, reason: str
+) -> None:
+    """Judge the configured rate beside the suggested one."""
+    own = swept.configured
+    advice = f"learning_rate_init={suggestion:.1g}"
     start, ours, dead = _probe(subject, own)
-    _, theirs, usual = _probe(subject, swept.suggestion)
+    _, theirs, usual = _probe(subject, suggestion)
     share = (start - ours) / max(start - theirs, 1e-12)
-    killed = dead > threshold("dead") and dead > usual + 0.3
-    beyond = own > 3 * (swept.high or math.inf) or own > 100 * swept.suggestion
-    if start - theirs < 0.05 * start:
+    low, high = suggestion * threshold("rate_slow"), _highest(swept, suggestion)
+    measured = f"configured rate {own:.1e}"
+    after = f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
+    if start - theirs < threshold("rate_drop") * start:
         # the suggestion itself hardly helps, so that shares mean nothing
-        status = "ok" if ours < 1.5 * start else "problem"
-        found.add(status, measured, interval, reason, advice if status != "ok" else "")
-    elif own > 3 * swept.suggestion and (
-        (share < 0.2 and not ours < 0.8 * start) or (beyond and (share < 0.5 or killed))
-    ):
-        measured += f": after {PROBE} steps the loss is {ours:.3g}, at first {start:.3g}"
-        if killed:
+        most = threshold("rate_rise") * start
+        status = "ok" if ours < most else "problem"
+        expected = f"below {most:.3g}; at the suggested {suggestion:.1e} it is {theirs:.3g}"
+        found.add(status, measured + after, expected, reason, advice if status != "ok" else "")
+    elif _fails(own, high, suggestion, share, ours / start, dead - usual, dead):
+        measured += after
+        if _kills(dead - usual, dead):
             measured += f", and {dead:.0%} of a layer's units are dead"
-        found.add("problem", measured, interval, reason, advice)
-    elif own < swept.suggestion * threshold("rate_slow"):
+        expected = _usable(low, min(high, threshold("rate_high") * suggestion), suggestion)
+        found.add("problem", measured, expected, reason, advice)
+    elif own < low:
         # at a low rate progress grows with the steps: what would the whole run reach?
         reach = share * _steps_to_come(subject, start - ours) / PROBE
         slow = share < threshold("rate_low") and reach < 1
         measured += f": {max(share, 0):.2g} of the progress at the suggested one"
-        found.add("problem" if slow else "warning", measured, interval, reason, advice)
-    elif beyond:
-        found.add("warning", measured, interval, reason, advice)
+        expected = _usable(low, high, suggestion)
+        found.add("problem" if slow else "warning", measured, expected, reason, advice)
     else:
-        found.ok(measured, interval, reason)
+        expected = _usable(low, high, suggestion)
+        status = "warning" if own > high else "ok"
+        found.add(status, measured, expected, reason, advice if own > high else "")
+
+
+def _usable(low: float, high: float, suggestion: float) -> str:
+    return f"usable {low:.1e} to {high:.1e}, suggested {suggestion:.1e}"
+
+
+def _highest(swept: Sweep, suggestion: float) -> float:
+    """Return the highest rate that is not suspicious as it stands."""
+    end = math.inf if swept.high is None else threshold("rate_beyond") * swept.high
+    return min(end, threshold("rate_far") * suggestion)
+
+
+def _fails(
+    own: float,
+    high: float,
+    suggestion: float,
+    share: float,
+    left: float,
+    more_dead: float,
+    dead: float,
+) -> bool:
+    """Whether a high rate has failed its trial, by its share of the progress and what is left."""
+    if not own > threshold("rate_high") * suggestion:
+        return False
+    if share < threshold("rate_share") and not left < threshold("rate_falls"):
+        return True
+    too_little = share < threshold("rate_share_beyond")
+    return own > high and (too_little or _kills(more_dead, dead))
+
+
+def _kills(more_dead: float, dead: float) -> bool:
+    return dead > threshold("dead") and more_dead > threshold("rate_kills")
 
 
 def _probe(subject: Subject, rate: float) -> tuple[float, float, float]:
@@ -329,61 +371,99 @@ def check_learning_curve(subject: Subject, found: Findings) -> None:
     _read_validation(subject, found)
 
 
+PATIENCE = "a smaller tol or a larger n_iter_no_change, which have ended it, or a higher rate"
+
+
 def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: str) -> None:
     trained = subject.trained
     first = max(float(subject.first_pass.loss), float(losses[0]), 1e-12)
     left = float(losses.min()) / first
     tenth = max(len(losses) // 10, 1)
-    fifth = losses[-max(len(losses) // 5, 1) - 1]
+    fifth = losses[-max(len(losses) // 5, 1) - 1] if len(losses) > 1 else losses[0]
     still = (float(fifth) - float(losses[-1])) / first
     measured = f"loss {first:.3g} to {losses[-1]:.3g} in {len(losses)} epochs"
-    if left > threshold("flat"):
+    flat, unfinished = threshold("flat"), threshold("unfinished")
+    late = losses[tenth - 1] > flat * first and len(losses) >= threshold("flat_epochs")
+    falling = f"at most {flat:.0%} of its start left"
+    if left > flat:
         advice = "another learning rate, then features that tell more, or a larger network"
-        found.add("warning", measured, "a falling loss", reason, advice)
-    elif losses[tenth - 1] > threshold("flat") * first and len(losses) >= 10 and left < 0.5:
+        found.add("warning", measured, falling, reason, advice)
+    elif late and left < threshold("learned"):
         advice = "another initializer for this activation, or batchnorm=True"
         what = f"{measured}, flat for the first tenth"
         found.add("warning", what, "a drop from the start", reason, advice)
-    elif still > threshold("unfinished") and trained.complete:
-        advice = "more epochs (max_iter), or a higher learning rate"
-        what = f"{measured}, still falling at the end"
-        found.add("warning", what, "level at the end", reason, advice)
+    elif not trained.complete:
+        found.ok(f"{measured}, which is all the budget allows", falling, reason)
+    elif subject.template.early_stopping:
+        found.ok(f"{measured}, the validation score decides", falling, reason)
+    elif still > unfinished:
+        ran_out = len(losses) >= subject.template.max_iter
+        advice = "more epochs (max_iter), or a higher learning rate" if ran_out else PATIENCE
+        what = f"{measured}, still falling at the end ({still:.1%} in the last fifth)"
+        found.add("warning", what, f"at most {unfinished:.0%}", reason, advice)
     else:
-        found.ok(measured, "a falling loss, level at the end", reason)
+        found.ok(measured, f"{falling}, at most {unfinished:.0%} lost in the last fifth", reason)
 
 
 def _read_validation(subject: Subject, found: Findings) -> None:
-    trained = subject.trained
     rows, (X_val, y_val, _) = subject.split
     if X_val is None:
         return
-    model = trained.estimator
-    rows = subject.draw(5000, rows)
-    train, validation = model.score(subject.X[rows], subject.y[rows]), model.score(X_val, y_val)
-    losses = np.array(trained.history["validation_loss"], float)
-    rising = len(losses) > 5 and losses[-1] > threshold("overfit_loss") * np.nanmin(losses)
-    measured = f"score {train:.3f} on training rows, {validation:.3f} on validation rows"
+    model, measure = subject.trained.estimator, subject.measure
+    some = subject.draw(5000, rows)
+    X, y = subject.X[some], subject.y[some]
+    seen = measure.see(model, X_val, y_val)
+    train, validation = measure.see(model, X, y).score, seen.score
+    trivial = _trivial(subject, X, y)
+    gap = measure.share(train - validation, train, trivial)
+    losses = np.array(subject.trained.history["validation_loss"], float)
+    enough = len(losses) > threshold("overfit_epochs")
+    rising = enough and losses[-1] > threshold("overfit_loss") * np.nanmin(losses)
+    numbers = f"on training rows, {measure.say_number(validation)} on validation rows"
+    measured = f"{measure.say(train)} {numbers}"
+    most = threshold("gap_rising") if rising else threshold("gap")
+    expected = f"apart by at most {most:g}{measure.apart}"
     reason = "a gap means memorizing, two low scores mean too little capacity or information"
-    if train - validation > threshold("gap") or (rising and train - validation > 0.05):
+    if gap > most:
+        measured += ", whose loss rises" if rising else ""
         advice = "early_stopping=True, dropout, a larger alpha, a smaller network or more rows"
-        found.add("warning", measured, "alike", reason, advice)
-    elif train < 0.5 and not subject.classifies:
+        found.add("warning", measured, expected, reason, advice)
+    elif not subject.classifies and measure.low(train, trivial):
         advice = "more units, more epochs, or features that tell more"
-        found.add("warning", measured, "high and alike", reason, advice)
+        found.add("warning", measured, measure.high, reason, advice)
     else:
-        found.ok(measured, "alike", reason)
-    if subject.template.early_stopping and subject.classifies:
-        share = subject.template.validation_fraction
-        n_rows = len(y_val) if subject._given[0] is not None else share * len(subject.y)
-        error = math.sqrt(max(validation * (1 - validation), 0.01) / max(n_rows, 1))
-        if error > threshold("noise"):
-            found.add(
-                "warning",
-                f"{n_rows:.0f} validation rows: the score is uncertain by {error:.3f}",
-                "below 0.03",
-                "early stopping then follows chance",
-                "a larger validation_fraction, or scoring='loss', which is less noisy",
-            )
+        found.ok(measured, expected, reason)
+    if subject.template.early_stopping:
+        _check_noise(subject, found, seen.error, len(y_val))
+
+
+def _trivial(subject: Subject, X: Any, y: np.ndarray) -> float:
+    """Return the score of the best model that ignores X, on training rows."""
+    measure = subject.measure
+    try:
+        return measure.see(measure.trivial(X, y), X, y).score
+    except FAILED:  # a scorer may ask for what it does not have
+        return 0.0
+
+
+def _check_noise(subject: Subject, found: Findings, error: float, n_seen: int) -> None:
+    """Tell a validation score that is too uncertain to stop by."""
+    if not subject.classifies or not subject.measure.in_units:
+        return
+    n_rows = n_seen
+    if subject.given[0] is None:
+        n_rows = math.ceil(subject.template.validation_fraction * len(subject.y))
+    # a few rows that happen to be right are no certainty
+    error = max(error * math.sqrt(n_seen), 0.1) / math.sqrt(n_rows)
+    most = threshold("noise")
+    if error > most:
+        found.add(
+            "warning",
+            f"{n_rows} validation rows: the score is uncertain by {error:.3f}",
+            f"at most {most:g}, as with {math.ceil(n_rows * (error / most) ** 2)} rows",
+            "early stopping then follows chance",
+            "a larger validation_fraction, or scoring='loss', which is less noisy",
+        )
 
 
 @check
@@ -396,20 +476,22 @@ def update_ratios(subject: Subject, found: Findings) -> None:
     reason = "steps should move the weights, and not overturn them"
     ratios = np.array(subject.trained.update_ratios, float)
     if not len(ratios):
-        found.ok("no steps to measure", "about 1e-3", reason)
+        found.ok("no steps to measure", "L-BFGS chooses its own", reason)
         return
     early = ratios[: max(len(ratios) // 2, 1)]
     typical = np.median(np.where(np.isfinite(early), early, np.nan), axis=0)
     typical = typical[np.isfinite(typical)]
     if not len(typical):
-        found.ok("no steps to measure", "about 1e-3", reason)
+        found.ok("no steps to measure", "weights that are not 0", reason)
         return
+    low, high = threshold("update_low"), threshold("update_high")
+    expected = f"the largest {low:.0e} to {high:.0e}, {threshold('update_usual'):.0e} is usual"
     measured = "by layer " + ", ".join(f"{value:.1e}" for value in typical)
-    if typical.max() > threshold("update_high"):
+    if typical.max() > high:
         advice = "a lower learning_rate_init, or larger initial weights"
-        found.add("warning", measured, "about 1e-3", reason, advice)
-    elif typical.max() < threshold("update_low"):
+        found.add("warning", measured, expected, reason, advice)
+    elif typical.max() < low:
         advice = "a higher learning_rate_init"
-        found.add("warning", measured, "about 1e-3", reason, advice)
+        found.add("warning", measured, expected, reason, advice)
     else:
-        found.ok(measured, "about 1e-3", reason)
+        found.ok(measured, expected, reason)

@@ -1,0 +1,122 @@
+"""What users put around a network: Pipelines and transformers of the target, taken off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyRegressor
+from sklearn.pipeline import Pipeline
+
+from sknnlab._estimators.base import NeuralNetwork
+
+__all__ = ["Unwrapped", "fitted_network", "unwrap"]
+
+
+@dataclass
+class Unwrapped:
+    """A network, and the data as they reach it.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The user's own, not a clone.
+    X, y, X_val, y_val : as for ``fit``
+    names : list of str or None
+        The columns of X, where the user named some.
+    around : tuple of str
+        What is around the network, innermost first.
+    """
+
+    estimator: Any
+    X: Any
+    y: Any
+    X_val: Any
+    y_val: Any
+    names: list[str] | None
+    around: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What it is, in words."""
+        inner = type(self.estimator).__name__
+        return inner + "".join(f" in a {outer}" for outer in self.around)
+
+
+def unwrap(estimator: Any, X: Any, y: Any, X_val: Any, y_val: Any) -> Unwrapped:
+    """Return the network inside, and the data as they reach it.
+
+    Raises
+    ------
+    TypeError
+        There is none of ours.
+    """
+    of = Unwrapped(estimator, X, y, X_val, y_val, _names(X))
+    while not isinstance(of.estimator, NeuralNetwork):
+        outer = type(of.estimator).__name__
+        if isinstance(of.estimator, Pipeline):
+            _off_pipeline(of)
+        elif isinstance(of.estimator, TransformedTargetRegressor):
+            _off_target(of)
+        else:
+            raise TypeError(
+                "estimator must be an MLPClassifier, MLPRegressor or LinearSVMSoftmax of "
+                "sknnlab, a convolutional network, or a Pipeline or TransformedTargetRegressor "
+                f"around one, got {outer}."
+            )
+        if of.around[:1] != (outer,):
+            of.around = (outer, *of.around)
+    return of
+
+
+def _off_pipeline(of: Unwrapped) -> None:
+    """Let the earlier steps transform."""
+    steps, of.estimator = of.estimator[:-1], of.estimator[-1]
+    if not len(steps):
+        return
+    steps = clone(steps)
+    of.X = steps.fit_transform(of.X, of.y)
+    of.X_val = None if of.X_val is None else steps.transform(of.X_val)
+    before, of.names = of.names, _names(of.X)
+    if before is not None and of.names is None:
+        try:
+            of.names = [str(name) for name in steps.get_feature_names_out()]
+        except (AttributeError, ValueError, TypeError):  # not every transformer knows
+            of.names = None
+
+
+class _Receiver(DummyRegressor):
+    """Keeps the targets it is given."""
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        self.y_ = y
+        return super().fit(X, y, sample_weight)
+
+
+def _off_target(of: Unwrapped) -> None:
+    """Transform the target, in the way that the wrapper does it."""
+    wrapper, of.estimator = clone(of.estimator), of.estimator.regressor
+    wrapper.set_params(regressor=_Receiver()).fit(of.X, of.y)
+    of.y = wrapper.regressor_.y_
+    if of.y_val is not None:
+        y_val = np.asarray(of.y_val)
+        of.y_val = wrapper.transformer_.transform(y_val.reshape(len(y_val), -1))
+
+
+def _names(X: Any) -> list[str] | None:
+    columns = getattr(X, "columns", None)
+    return None if columns is None else [str(name) for name in columns]
+
+
+def fitted_network(estimator: Any) -> Any:
+    """Return the fitted estimator inside Pipelines and transformers of the target."""
+    while True:
+        if isinstance(estimator, Pipeline):
+            estimator = estimator[-1]
+        elif isinstance(estimator, TransformedTargetRegressor):
+            estimator = getattr(estimator, "regressor_", estimator.regressor)
+        else:
+            return estimator
