@@ -339,13 +339,10 @@ def test_signals_are_images_of_height_1(rng):
     assert model.set_params(max_iter=1).fit(X[:, :1], y).image_shape_ == (1, 1, 1)
 
 
-CHECKED = {"max_iter": 40, "random_state": 0, "learning_rate_init": 0.005}
-
-
 @pytest.mark.filterwarnings("ignore:Got `batch_size`")
 @parametrize_with_checks(
     [
-        kind((4, 4), (16,), image_shape=(1, -1), **CHECKED)
+        kind(image_shape=(1, -1), max_iter=40, random_state=0)
         for kind in (ConvNetClassifier, ConvNetRegressor)
     ]
 )
