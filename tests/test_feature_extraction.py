@@ -423,5 +423,5 @@ def test_hidden_features_name_what_they_cannot_do(iris):
     with pytest.raises(TypeError, match="layer must be an integer, got 'last'"):
         HiddenFeatures(net, layer="last").fit(*iris)
     for estimator in (LinearSVMSoftmax(), LogisticRegression(), FrozenEstimator(StandardScaler())):
-        with pytest.raises(TypeError, match="estimator must be an MLPClassifier or MLPRegressor"):
+        with pytest.raises(TypeError, match="estimator must be a network of sknnlab"):
             HiddenFeatures(estimator).fit(*iris)

@@ -655,6 +655,7 @@ AWKWARD = {
 SMALL_REGRESSOR = MLPRegressor(hidden_layer_sizes=(8,), max_iter=10, random_state=0)
 
 
+@pytest.mark.filterwarnings("ignore:scoring=.* is not read")
 @pytest.mark.parametrize("name", AWKWARD)
 def test_what_fit_takes_is_examined(name):
     model, X, y = AWKWARD[name](*data("iris"))
@@ -835,6 +836,7 @@ def test_the_users_scoring_is_the_score(name):
     assert {one.status for one in found} <= {"ok", "warning"}
 
 
+@pytest.mark.filterwarnings("ignore:scoring=.* is not read")
 def test_a_scoring_that_cannot_be_had_is_left():
     X, y = data("iris")
     net = clone(SMALL).set_params(scoring="roc_auc").fit(X, y)

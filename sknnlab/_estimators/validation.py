@@ -30,6 +30,7 @@ RECIPE = (
 )
 LOOKED_AT = 10_000  # rows of X whose range is compared
 FAR = 3.0  # standard deviations
+ENOUGH = 20  # rows: fewer may lie anywhere
 
 
 @contextlib.contextmanager
@@ -53,7 +54,8 @@ def read_given(estimator: Any, X_val: Any, y_val: Any, X: Any, dtype: np.dtype) 
         X_val = rows_of(estimator, X_val, dtype)
     with naming("X_val and y_val"):
         check_consistent_length(X_val, y_val)
-    if not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_val)):
+    dense = not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_val))
+    if dense and min(len(X), len(X_val)) >= ENOUGH:
         _warn_if_far(X, X_val, getattr(estimator, "feature_names_in_", None))
     return X_val
 
