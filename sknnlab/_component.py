@@ -54,9 +54,11 @@ def shared_text(**texts: str) -> Callable[[Part], Part]:
 
     def decorate(part: Part) -> Part:
         lines = inspect.cleandoc(part.__doc__ or "").split("\n")
-        for name, one in inspect.signature(part).parameters.items():
-            if name in texts and f"{{{name}}}" in lines:
-                text = inspect.cleandoc(texts[name]).replace("{default}", repr(one.default))
+        parameters = inspect.signature(part).parameters
+        for name, text in texts.items():
+            if f"{{{name}}}" in lines:
+                default = repr(parameters[name].default) if name in parameters else ""
+                text = inspect.cleandoc(text).replace("{default}", default)
                 lines[lines.index(f"{{{name}}}")] = text
         part.__doc__ = "\n".join(lines)
         return part

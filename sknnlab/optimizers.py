@@ -17,7 +17,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from sknnlab._component import Component, check_real
+from sknnlab._component import Component, check_real, shared_text
 from sknnlab._numerics import CHUNK, aligned_empty, aligned_zeros
 
 __all__ = [
@@ -404,6 +404,41 @@ def _add_l2(chunk: Chunk, l2: float) -> float:
     return 0.5 * float(chunk.params.dot(chunk.work))
 
 
+_with_texts = shared_text(
+    momentum="""
+    momentum : float, default={default}
+        Share of the velocity that a step keeps, in [0, 1].
+    """,
+    beta_1="""
+    beta_1 : float, default={default}
+        Decay of the first moment, in [0, 1).
+    """,
+    beta_2="""
+    beta_2 : float, default={default}
+        Decay of the second moment, in [0, 1).
+    """,
+    epsilon="""
+    epsilon : float, default={default}
+        Added to the root of the second moment, > 0.
+    """,
+    ravine="""
+    Down a ravine, from (0, 0) to (1, 1), a hundred times as steep in the second direction:
+
+    >>> import numpy as np
+    >>> from sknnlab import MLPRegressor
+    >>> from sknnlab.optimizers import *
+    >>> X = np.array([[1, 0], [-1, 0], [0, 10], [0, -10]])
+    >>> def walk(optimizer, rate, n_steps=20):
+    ...     net = MLPRegressor(
+    ...         hidden_layer_sizes=(), optimizer=optimizer, learning_rate_init=rate,
+    ...         max_iter=n_steps, initializer="zeros", alpha=0, n_iter_no_change=np.inf,
+    ...     )
+    ...     return net.fit(X, X.sum(axis=1)).coefs_[0].ravel().round(2).tolist()
+    """,
+)
+
+
+@_with_texts
 class SGD(Optimizer):
     r"""Plain stochastic gradient descent: :math:`p \leftarrow p - \eta g`.
 
@@ -414,10 +449,12 @@ class SGD(Optimizer):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import SGD
-    >>> MLPRegressor(optimizer=SGD()).optimizer
-    SGD()
+    {ravine}
+
+    The steep direction bounds the rate, here by 0.04; the flat one takes its time:
+
+    >>> walk(SGD(), 0.02), walk(SGD(), 0.05)
+    ([0.18, 1.0], [0.4, -3324.26])
     """
 
     _by_penalty = False
@@ -447,6 +484,7 @@ class _Velocity(Optimizer):
         self.scalars_["reach"] = reach
 
 
+@_with_texts
 class Momentum(_Velocity):
     r"""Gradient descent with momentum, the rate inside the velocity as in scikit-learn.
 
@@ -454,8 +492,7 @@ class Momentum(_Velocity):
 
     Parameters
     ----------
-    momentum : float, default=0.9
-        Share of the velocity that a step keeps, in [0, 1].
+    {momentum}
 
     References
     ----------
@@ -464,10 +501,13 @@ class Momentum(_Velocity):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Momentum
-    >>> MLPRegressor(optimizer=Momentum()).optimizer
-    Momentum()
+    {ravine}
+
+    Five times as far along the flat direction as without momentum, and beyond the goal
+    across the steep one:
+
+    >>> walk(Momentum(momentum=0.0), 0.02), walk(Momentum(), 0.02)
+    ([0.18, 1.0], [0.88, 1.4])
     """
 
     default_rate = 0.01
@@ -485,6 +525,7 @@ class Momentum(_Velocity):
         out.fill(self.scalars_["reach"] * chunk.factor)
 
 
+@_with_texts
 class Nesterov(_Velocity):
     r"""Nesterov's momentum, in scikit-learn's form.
 
@@ -492,8 +533,7 @@ class Nesterov(_Velocity):
 
     Parameters
     ----------
-    momentum : float, default=0.9
-        Share of the velocity that a step keeps, in [0, 1].
+    {momentum}
 
     References
     ----------
@@ -502,10 +542,12 @@ class Nesterov(_Velocity):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Nesterov
-    >>> MLPRegressor(optimizer=Nesterov()).optimizer
-    Nesterov()
+    {ravine}
+
+    The gradient that is looked ahead to brakes what overshoots with plain momentum:
+
+    >>> walk(Momentum(), 0.02), walk(Nesterov(), 0.02)
+    ([0.88, 1.4], [0.88, 1.0])
     """
 
     default_rate = 0.01
@@ -526,6 +568,7 @@ class Nesterov(_Velocity):
         out.fill(self.momentum * self.scalars_["reach"] * chunk.factor + rate)
 
 
+@_with_texts
 class Adagrad(Optimizer):
     r"""Rates that fall with the sum of squared gradients.
 
@@ -533,8 +576,7 @@ class Adagrad(Optimizer):
 
     Parameters
     ----------
-    epsilon : float, default=1e-10
-        Added to the root of the second moment, > 0.
+    {epsilon}
 
     References
     ----------
@@ -543,10 +585,12 @@ class Adagrad(Optimizer):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Adagrad
-    >>> MLPRegressor(optimizer=Adagrad()).optimizer
-    Adagrad()
+    {ravine}
+
+    Both directions are alike, and steps become shorter and shorter:
+
+    >>> [walk(Adagrad(), 0.1, n_steps) for n_steps in (5, 10, 20, 40)]
+    [[0.3, 0.3], [0.45, 0.45], [0.62, 0.62], [0.81, 0.81]]
     """
 
     _by_penalty = False
@@ -580,6 +624,7 @@ class Adagrad(Optimizer):
         np.divide(rate, out, out)
 
 
+@_with_texts
 class Adadelta(Optimizer):
     r"""Steps scaled by the ratio of past steps to past gradients.
 
@@ -600,10 +645,12 @@ class Adadelta(Optimizer):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Adadelta
-    >>> MLPRegressor(optimizer=Adadelta()).optimizer
-    Adadelta()
+    {ravine}
+
+    No rate has to be found, but the first steps are tiny:
+
+    >>> [walk(Adadelta(), 1.0, n_steps) for n_steps in (5, 20, 80)]
+    [[0.02, 0.02], [0.07, 0.07], [0.28, 0.28]]
     """
 
     _by_penalty = False
@@ -653,6 +700,7 @@ class Adadelta(Optimizer):
         np.divide(out, work, out)
 
 
+@_with_texts
 class RMSProp(Optimizer):
     r"""Rates divided by a running root mean square of the gradient.
 
@@ -663,8 +711,7 @@ class RMSProp(Optimizer):
     ----------
     rho : float, default=0.99
         Decay of the average, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {epsilon}
 
     References
     ----------
@@ -673,10 +720,12 @@ class RMSProp(Optimizer):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import RMSProp
-    >>> MLPRegressor(optimizer=RMSProp()).optimizer
-    RMSProp()
+    {ravine}
+
+    Both directions are alike, and the first step is the longest (here ten times the rate):
+
+    >>> [walk(RMSProp(), 0.02, n_steps) for n_steps in (1, 2, 20)]
+    [[0.2, 0.2], [0.33, 0.33], [0.93, 0.93]]
     """
 
     _by_penalty = False
@@ -729,6 +778,7 @@ class _TwoMoments(Optimizer):
         check_real(self, "epsilon", 0, low_open=True)
 
 
+@_with_texts
 class Adam(_TwoMoments):
     r"""Adam, in scikit-learn's form: epsilon is added to the uncorrected root.
 
@@ -741,12 +791,9 @@ class Adam(_TwoMoments):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
     lazy : bool, default=False
         Whether, on sparse X, a step leaves alone the first layer's weights of features that
         the batch does not hold: neither moments, penalty nor a step. Several times faster
@@ -760,10 +807,12 @@ class Adam(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Adam
-    >>> MLPRegressor(optimizer=Adam()).optimizer
-    Adam()
+    {ravine}
+
+    The first steps are as long as the rate, however large the gradient:
+
+    >>> [walk(Adam(), 0.05, n_steps) for n_steps in (1, 2, 20)]
+    [[0.05, 0.05], [0.1, 0.1], [0.89, 0.89]]
     """
 
     slots = ("m", "v")
@@ -816,6 +865,7 @@ class Adam(_TwoMoments):
         np.divide(rate * self._root / self._correction * self._correction, out, out)
 
 
+@_with_texts
 class AMSGrad(_TwoMoments):
     r"""Adam with the largest second moment so far, in PyTorch's form.
 
@@ -824,12 +874,9 @@ class AMSGrad(_TwoMoments):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
 
     References
     ----------
@@ -837,10 +884,12 @@ class AMSGrad(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import AMSGrad
-    >>> MLPRegressor(optimizer=AMSGrad()).optimizer
-    AMSGrad()
+    {ravine}
+
+    Where the second moment soon forgets, Adam gathers speed near the goal; this one does not:
+
+    >>> walk(Adam(beta_2=0.5), 0.3), walk(AMSGrad(beta_2=0.5), 0.3)
+    ([0.9, 0.9], [0.83, 0.83])
     """
 
     slots = ("m", "v", "largest")
@@ -862,6 +911,7 @@ class AMSGrad(_TwoMoments):
         np.divide(rate, out, out)
 
 
+@_with_texts
 class Adamax(_TwoMoments):
     r"""Adam with the infinity norm, in PyTorch's form.
 
@@ -870,12 +920,9 @@ class Adamax(_TwoMoments):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
 
     References
     ----------
@@ -884,10 +931,12 @@ class Adamax(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Adamax
-    >>> MLPRegressor(optimizer=Adamax()).optimizer
-    Adamax()
+    {ravine}
+
+    The largest gradient is remembered, so steps shorten as the goal comes near:
+
+    >>> [walk(Adamax(), 0.05, n_steps) for n_steps in (1, 10, 20)]
+    [[0.05, 0.05], [0.44, 0.44], [0.75, 0.75]]
     """
 
     slots = ("m", "u")
@@ -913,6 +962,7 @@ class Adamax(_TwoMoments):
         np.divide(rate, chunk.slots[1], out)
 
 
+@_with_texts
 class Nadam(_TwoMoments):
     r"""Adam with Nesterov's momentum, in PyTorch's form.
 
@@ -925,12 +975,9 @@ class Nadam(_TwoMoments):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
     momentum_decay : float, default=0.004
         Decay of the momentum's schedule, >= 0.
 
@@ -940,10 +987,12 @@ class Nadam(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Nadam
-    >>> MLPRegressor(optimizer=Nadam()).optimizer
-    Nadam()
+    {ravine}
+
+    Steps look ahead, so it overshoots less than Adam:
+
+    >>> walk(Adam(), 0.1), walk(Nadam(), 0.1)
+    ([1.27, 1.27], [1.03, 1.03])
     """
 
     slots = ("m", "v")
@@ -993,6 +1042,7 @@ class Nadam(_TwoMoments):
         self._shares = (1 - mu) / (1 - product), following / (1 - product * following)
 
 
+@_with_texts
 class RAdam(_TwoMoments):
     r"""Rectified Adam, in PyTorch's form: momentum alone until the variance is known.
 
@@ -1004,12 +1054,9 @@ class RAdam(_TwoMoments):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
 
     References
     ----------
@@ -1018,10 +1065,13 @@ class RAdam(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import RAdam
-    >>> MLPRegressor(optimizer=RAdam()).optimizer
-    RAdam()
+    {ravine}
+
+    The first five steps are momentum's, which feels the ravine; then both directions are
+    alike:
+
+    >>> [walk(RAdam(), 0.001, n_steps) for n_steps in (5, 20, 100)]
+    [[0.0, 0.24], [0.0, 0.24], [0.02, 0.25]]
     """
 
     slots = ("m", "v")
@@ -1063,6 +1113,7 @@ class RAdam(_TwoMoments):
         return rate * rectification * math.sqrt(1 - decayed)
 
 
+@_with_texts
 class AdamW(_TwoMoments):
     r"""Adam with decoupled weight decay, in PyTorch's form.
 
@@ -1076,12 +1127,9 @@ class AdamW(_TwoMoments):
     ----------
     weight_decay : float, default=0.01
         Decoupled decay of W, times the rate, >= 0.
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
-    beta_2 : float, default=0.999
-        Decay of the second moment, in [0, 1).
-    epsilon : float, default=1e-8
-        Added to the root of the second moment, > 0.
+    {beta_1}
+    {beta_2}
+    {epsilon}
 
     References
     ----------
@@ -1089,10 +1137,12 @@ class AdamW(_TwoMoments):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import AdamW
-    >>> MLPRegressor(optimizer=AdamW()).optimizer
-    AdamW()
+    {ravine}
+
+    The decay holds the weights back from the goal:
+
+    >>> [walk(AdamW(weight_decay=decay), 0.05, 100) for decay in (0.0, 0.1, 1.0)]
+    [[1.0, 1.0], [0.98, 0.98], [0.71, 0.71]]
     """
 
     _by_penalty = True
@@ -1131,6 +1181,7 @@ class AdamW(_TwoMoments):
         np.divide(rate, out, out)
 
 
+@_with_texts
 class Lion(Optimizer):
     r"""Sign of an interpolated momentum.
 
@@ -1142,8 +1193,7 @@ class Lion(Optimizer):
 
     Parameters
     ----------
-    beta_1 : float, default=0.9
-        Decay of the first moment, in [0, 1).
+    {beta_1}
     beta_2 : float, default=0.99
         Decay of the momentum, in [0, 1).
     weight_decay : float, default=0.0
@@ -1155,10 +1205,12 @@ class Lion(Optimizer):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import Lion
-    >>> MLPRegressor(optimizer=Lion()).optimizer
-    Lion()
+    {ravine}
+
+    Every step is as long as the rate, so it must fall for the goal to be met:
+
+    >>> [walk(Lion(), 0.05, n_steps) for n_steps in (1, 10, 20, 30)]
+    [[0.05, 0.05], [0.5, 0.5], [1.0, 1.0], [1.5, 1.5]]
     """
 
     default_rate = 1e-4
@@ -1200,6 +1252,7 @@ class Lion(Optimizer):
         np.minimum(out, float(np.finfo(out.dtype).max), out=out)
 
 
+@_with_texts
 class LBFGS(Solver):
     r"""Limited-memory BFGS on the whole data set, by `scipy.optimize` (L-BFGS-B).
 
@@ -1219,10 +1272,12 @@ class LBFGS(Solver):
 
     Examples
     --------
-    >>> from sknnlab import MLPRegressor
-    >>> from sknnlab.optimizers import LBFGS
-    >>> MLPRegressor(optimizer=LBFGS(memory=20)).optimizer
-    LBFGS(memory=20)
+    {ravine}
+
+    It learns the curvature of the ravine and is there after a few steps:
+
+    >>> [walk(LBFGS(), 1.0, n_steps) for n_steps in (1, 2, 3, 4)]
+    [[0.01, 1.0], [0.22, 1.0], [1.0, 1.0], [1.0, 1.0]]
     """
 
     full_batch = True

@@ -62,13 +62,9 @@ def minimize(
     l2, _ = regularization.coefficients(step.mass)
     layout = network.layout
 
-    def penalty(params: np.ndarray) -> float:
-        W = layout.penalized(params)
-        return 0.5 * l2 * float(W.dot(W))
-
     def objective(params: np.ndarray) -> tuple[float, np.ndarray]:
         network.params[...] = params
-        value = step.evaluate() + penalty(params)
+        value = step.evaluate() + regularization.penalty(network, step.mass, params)
         gradient = grad.astype(np.float64)
         layout.penalized(gradient)[...] += l2 * layout.penalized(params)
         return value, gradient
@@ -80,7 +76,7 @@ def minimize(
         best[...] = intermediate_result.x
         network.params[...] = best
         network.refresh()
-        report(value, value - penalty(best))
+        report(value, value - regularization.penalty(network, step.mass, best))
 
     # below single precision's resolution a relative decrease is noise
     resolution = max(1e7 * np.finfo(np.float64).eps, float(np.finfo(network.dtype).eps))

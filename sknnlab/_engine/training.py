@@ -67,11 +67,12 @@ class Regularization:
         """Return both coefficients for a batch whose weights sum to `mass`."""
         return (self.l2 / mass, self.l1 / mass) if self.per_batch else (self.l2, self.l1)
 
-    def penalty(self, network: Network, mass: float) -> float:
-        """Return the penalty at a network's weights."""
+    def penalty(self, network: Network, mass: float, params: np.ndarray | None = None) -> float:
+        """Return the penalty at a network's weights, or at `params` instead of them."""
         l2, l1 = self.coefficients(mass)
-        W = network.layout.penalized(network.params)
-        return 0.5 * l2 * float(W.dot(W)) + l1 * float(np.abs(W).sum())
+        W = network.layout.penalized(network.params if params is None else params)
+        absolute = l1 * float(np.abs(W).sum()) if l1 else 0.0
+        return 0.5 * l2 * float(W.dot(W)) + absolute
 
 
 @dataclass
