@@ -22,7 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 from sknnlab import CoarseToFineSearchCV, MLPClassifier, MLPRegressor
 from sknnlab.model_selection import SearchDisplay
-from sknnlab.model_selection._space import dimension, stage_plan
+from sknnlab.model_selection._space import Interval, Space, dimension, stage_plan
 
 
 class Landscape(ClassifierMixin, BaseEstimator):
@@ -395,7 +395,9 @@ RANGES = {"a": loguniform(1e-4, 1e4), "b": uniform(0, 1), "kind": ["x", "y"]}
 
 
 def test_a_panel_for_each_parameter_and_two_for_the_coverage(pyplot):
-    display = SearchDisplay.from_estimator(search(RANGES).fit(X, Y))
+    found = search(RANGES).fit(X, Y)
+    assert len(SearchDisplay.from_estimator(found).axes_) == 3
+    display = SearchDisplay.from_estimator(found, coverage=True)
     assert [axes.get_xlabel() for axes in display.axes_] == ["a", "b", "kind", "a", "a"]
     assert [axes.get_xscale() for axes in display.axes_[:2]] == ["log", "linear"]
     assert all(axes.get_ylabel() == "mean test score" for axes in display.axes_[:3])
@@ -412,7 +414,7 @@ def test_every_candidate_is_drawn_and_every_range_has_a_bar(pyplot):
 
 
 def test_the_coverage_shows_more_values_than_a_grid(pyplot):
-    random, grid = SearchDisplay.from_estimator(search(RANGES).fit(X, Y)).axes_[-2:]
+    random, grid = SearchDisplay.from_estimator(search(RANGES).fit(X, Y), coverage=True).axes_[-2:]
     n_random, n_grid = (len(np.unique(axes.lines[0].get_xdata())) for axes in (random, grid))
     assert n_random >= n_grid**2
     assert random.get_xlim() == grid.get_xlim()
@@ -425,7 +427,7 @@ def test_it_draws_where_it_is_told(pyplot):
     _, places = pyplot.subplots(1, 1, squeeze=False)
     display = SearchDisplay.from_estimator(found, params=["kind"], ax=places)
     assert display.axes_[0] is places[0, 0]
-    with pytest.raises(ValueError, match="ax must be one Axes or 5 of them, got 1"):
+    with pytest.raises(ValueError, match="ax must be one Axes or 3 of them, got 1"):
         SearchDisplay.from_estimator(found, ax=places)
 
 
@@ -434,7 +436,33 @@ def test_it_draws_other_searches(pyplot, kind):
     found = kind(Landscape(), {"a": [1, 10, 100], "b": [0.1, 0.2]}, cv=2)
     if kind is RandomizedSearchCV:
         found.set_params(n_iter=4)
-    assert len(SearchDisplay.from_estimator(found.fit(X, Y)).axes_) == 4
+    assert len(SearchDisplay.from_estimator(found.fit(X, Y), coverage=True).axes_) == 4
+
+
+def test_categories_are_sorted_and_their_labels_do_not_overlap(pyplot):
+    sizes = [(100,), (20, 20), (8,), (64, 64, 64), (20,)]
+    grid = {"kind": ["nesterov", "adagrad", "hard_sigmoid", "leaky_relu"], "b": sizes}
+    results = {
+        "param_kind": np.ma.array([one for one in grid["kind"] for _ in sizes], dtype=object),
+        "param_b": np.ma.masked_all(20, dtype=object),
+        "mean_test_score": np.linspace(0, 1, 20),
+    }
+    for i in range(20):
+        results["param_b"][i] = sizes[i % 5]
+    display = SearchDisplay(results, ["kind", "b"], "mean_test_score").plot()
+    display.figure_.canvas.draw()
+    texts = [[one.get_text() for one in axes.get_xticklabels()] for axes in display.axes_]
+    assert texts[0] == sorted(grid["kind"])
+    assert texts[1] == ["8", "20", "100", "20, 20", "64, 64, 64"]
+    for axes in display.axes_:
+        assert {one.get_rotation() for one in axes.get_xticklabels()} == {30}
+
+
+def test_the_last_stage_asks_for_no_range_beyond_what_is_legal():
+    narrow = Interval(0.02, 0.3, 0.0, 1.0)
+    assert narrow.outward(0.02) == "downward"
+    assert Space(dropout=narrow).outward([(0.02,)], last=True) == {}
+    assert Space(dropout=narrow).outward([(0.3,)], last=True) == {"dropout": "upward"}
 
 
 def test_it_draws_several_spaces(pyplot):

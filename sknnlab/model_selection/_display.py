@@ -20,6 +20,7 @@ __all__ = ["SearchDisplay"]
 INK = "#333333"
 BEST = "#D55E00"  # vermilion, of the Okabe-Ito palette
 MARKERS = "osD^vP*X"
+ROOM = 26  # letters that fit below a panel
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,27 @@ def panel(name: str, column: Any, stage: np.ndarray) -> Panel:
         first = x[stage[rows] == stage[rows].min()]
         log = bool(x.min() > 0 and np.median(first) < first.max() / 5)
         return Panel(name, rows, x, [], log)
-    labels = list(dict.fromkeys(map(str, values)))
-    return Panel(name, rows, np.array([labels.index(str(v)) for v in values], float), labels, False)
+    labels = {label(value): value for value in sorted(values, key=in_order)}
+    places = {text: i for i, text in enumerate(labels)}
+    x = np.array([places[label(value)] for value in values], float)
+    return Panel(name, rows, x, list(labels), False)
+
+
+def is_sizes(value: Any) -> bool:
+    """Whether a parameter's value is a list of numbers, such as the widths of layers."""
+    return isinstance(value, (list, tuple)) and all(map(is_number, value))
+
+
+def in_order(value: Any) -> tuple[Any, ...]:
+    """Return the key that sorts categories: sizes by depth and width, words by the alphabet."""
+    if is_sizes(value):
+        return 0, len(value), tuple(value), ""
+    return (0, 1, (value,), "") if is_number(value) else (1, 0, (), str(value))
+
+
+def label(value: Any) -> str:
+    """Return what a category is called below the panel."""
+    return ", ".join(map(str, value)) if is_sizes(value) and len(value) else str(value)
 
 
 class SearchDisplay:
@@ -70,10 +90,10 @@ class SearchDisplay:
     A panel for each parameter shows the score of every candidate over its value, with a
     colour and a marker for each stage, a ring around the best, and below, as a bar, the
     range that each stage drew from. Scores far below the others are drawn as crosses at
-    the lower edge. Two further panels show why random search beats a grid (Bergstra and
-    Bengio 2012, figure 1): the first stage's values of the first two numeric parameters
-    with their projections on either axis, beside a grid of as many points or fewer, which
-    tries but a few values of each.
+    the lower edge. With ``coverage=True``, two further panels show why random search beats a
+    grid (Bergstra and Bengio 2012, figure 1): the first stage's values of the first two
+    numeric parameters with their projections on either axis, beside a grid of as many points
+    or fewer, which tries but a few values of each.
 
     Make one with `from_estimator`; it needs matplotlib.
 
@@ -95,7 +115,7 @@ class SearchDisplay:
     figure_ : matplotlib Figure
         The figure.
     axes_ : ndarray of matplotlib Axes
-        One for each parameter, then the two of the coverage.
+        One for each parameter, then the two of the coverage, if asked for.
 
     See Also
     --------
@@ -129,7 +149,9 @@ class SearchDisplay:
         self.best_index = best_index
 
     @classmethod
-    def from_estimator(cls, search: Any, *, params: Any = None, ax: Any = None) -> SearchDisplay:
+    def from_estimator(
+        cls, search: Any, *, params: Any = None, ax: Any = None, coverage: bool = False
+    ) -> SearchDisplay:
         """Draw a fitted search.
 
         Parameters
@@ -139,6 +161,8 @@ class SearchDisplay:
         params : list of str, default=None
             The parameters to show; None is all that were searched.
         ax : matplotlib Axes or array of Axes, default=None
+            As in `plot`.
+        coverage : bool, default=False
             As in `plot`.
 
         Returns
@@ -174,9 +198,9 @@ class SearchDisplay:
             stages=stages,
             best_index=getattr(search, "best_index_", None),
         )
-        return display.plot(ax=ax)
+        return display.plot(ax=ax, coverage=coverage)
 
-    def plot(self, ax: Any = None) -> SearchDisplay:
+    def plot(self, ax: Any = None, *, coverage: bool = False) -> SearchDisplay:
         """Draw, with matplotlib.
 
         Parameters
@@ -184,6 +208,8 @@ class SearchDisplay:
         ax : matplotlib Axes or array of Axes, default=None
             An Axes whose place the panels take, or one Axes for each panel; None makes a
             figure.
+        coverage : bool, default=False
+            Whether two further panels show the values of two parameters beside a grid's.
 
         Returns
         -------
@@ -192,7 +218,7 @@ class SearchDisplay:
         """
         stage = np.asarray(self.cv_results.get("stage", 0 * self._scores().astype(int)))
         panels = [panel(name, self.cv_results[f"param_{name}"], stage) for name in self.params]
-        covered = first_pair(panels, stage)
+        covered = first_pair(panels, stage) if coverage else None
         n_axes = len(panels) + 2 * (covered is not None)
         self.axes_ = self._axes(ax, n_axes)
         self.figure_ = self.axes_[0].figure
@@ -256,7 +282,9 @@ class SearchDisplay:
             x, y = (one.x + beside)[best], scores[one.rows[best]]
             axes.plot(x, y, "o", ms=11, mfc="none", mec=BEST, mew=1.6, zorder=5, label="best")
         if one.labels:
-            axes.set_xticks(range(len(one.labels)), one.labels)
+            crowded = sum(len(text) + 2 for text in one.labels) > ROOM
+            slanted = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"} if crowded else {}
+            axes.set_xticks(range(len(one.labels)), one.labels, **slanted)
             axes.set_xlim(-0.6, len(one.labels) - 0.4)
         axes.set_xlabel(one.name.rpartition("__")[2])
         metric = self.score_name.removeprefix("mean_test_").replace("_", " ")

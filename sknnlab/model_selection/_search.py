@@ -366,7 +366,8 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
         elite: list[Candidate],
     ) -> None:
         """Add a stage to `stages_`, and say which of its best values lie at an edge."""
-        outward = [space.outward(points(elite, i)) for i, space in enumerate(spaces)]
+        last = stage == self.n_stages - 1
+        outward = [space.outward(points(elite, i), last) for i, space in enumerate(spaces)]
         ranges = [space.extents() for space in spaces]
         single = isinstance(self.param_distributions, Mapping)
         self.stages_.append(
@@ -379,7 +380,6 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
                 "outward": outward[0] if single else outward,
             }
         )
-        last = stage == self.n_stages - 1
         advice = "a wider range may hold better values" if last else "its range moves there"
         for i, ways in enumerate(outward if self.verbose else []):
             params = spaces[i].params(points(elite, i)[0]) if ways else {}

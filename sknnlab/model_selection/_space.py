@@ -100,12 +100,12 @@ class Interval(Dimension):
             low, high = math.floor(low + 0.5) - 0.5, math.ceil(high - 0.5) + 0.5
         return replace(self, low=max(low, self.least), high=min(high, self.most))
 
-    def outward(self, coordinate: float) -> str:
-        """Return "upward" or "downward" at an edge that can move, else nothing."""
+    def outward(self, coordinate: float, gain: float = 0.0) -> str:
+        """Return "upward" or "downward" at an edge that can move by more than `gain`."""
         edge = max(EDGE * (self.high - self.low), 0.5 * self.whole)
-        if coordinate >= self.high - edge and self.high < self.most:
+        if coordinate >= self.high - edge and self.most - self.high > gain:
             return "upward"
-        if coordinate <= self.low + edge and self.low > self.least:
+        if coordinate <= self.low + edge and self.low - self.least > gain:
             return "downward"
         return ""
 
@@ -228,10 +228,13 @@ class Space(dict[str, Dimension]):
         narrowed = (one.around(column) for one, column in zip(self.values(), columns, strict=True))
         return Space(zip(self, narrowed, strict=True))
 
-    def outward(self, best: list[tuple[Any, ...]]) -> dict[str, str]:
-        """Return which ranges `around` moves outward, and which way."""
+    def outward(self, best: list[tuple[Any, ...]], last: bool = False) -> dict[str, str]:
+        """Return which ranges `around` moves outward, and which way.
+
+        After the `last` stage, only those that have more than their edge to gain.
+        """
         ways = {
-            name: one.outward(coordinate)
+            name: one.outward(coordinate, (one.high - one.low) * EDGE * last)
             for point in best[:1]
             for (name, one), coordinate in zip(self.items(), point, strict=True)
             if isinstance(one, Interval)
