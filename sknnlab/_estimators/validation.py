@@ -30,7 +30,7 @@ RECIPE = (
 )
 LOOKED_AT = 10_000  # rows of X whose range is compared
 FAR = 3.0  # standard deviations
-ENOUGH = 20  # rows: fewer may lie anywhere
+FEWEST = 50  # rows of X that tell where its values lie
 
 
 @contextlib.contextmanager
@@ -54,8 +54,7 @@ def read_given(estimator: Any, X_val: Any, y_val: Any, X: Any, dtype: np.dtype) 
         X_val = rows_of(estimator, X_val, dtype)
     with naming("X_val and y_val"):
         check_consistent_length(X_val, y_val)
-    dense = not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_val))
-    if dense and min(len(X), len(X_val)) >= ENOUGH:
+    if not (scipy.sparse.issparse(X) or scipy.sparse.issparse(X_val)):
         _warn_if_far(X, X_val, getattr(estimator, "feature_names_in_", None))
     return X_val
 
@@ -64,8 +63,12 @@ def _warn_if_far(X: np.ndarray, X_val: np.ndarray, names: Any = None) -> None:
     """Warn where columns of X_val lie far outside those of X, as they do untransformed.
 
     A column is far if most of its values lie beyond X's range by more than its width, or
-    its median lies outside the range and three standard deviations from X's mean.
+    its median lies outside the range and three standard deviations from X's mean. Chance
+    does that to few rows and to rare categories: fifty rows, and a tenth of the columns,
+    are needed.
     """
+    if len(X) < FEWEST:
+        return
     X = np.asarray(X[:: max(1, len(X) // LOOKED_AT)], float)
     X_val = np.asarray(X_val[:: max(1, len(X_val) // LOOKED_AT)], float)
     low, high, middle = X.min(axis=0), X.max(axis=0), np.median(X_val, axis=0)
@@ -75,7 +78,7 @@ def _warn_if_far(X: np.ndarray, X_val: np.ndarray, names: Any = None) -> None:
         outside = (middle < low) | (middle > high)
         away = np.abs(middle - X.mean(axis=0)) > FAR * X.std(axis=0)
     far = np.flatnonzero((beyond | (outside & away)) & (width > 0))
-    if not len(far):
+    if not len(far) or len(far) < X.shape[1] / 10:
         return
     labels = [repr(i if names is None else names[i]) for i in far.tolist()]
     shown = ", ".join(labels[:3]) + (f" and {len(far) - 3} more" if len(far) > 3 else "")
