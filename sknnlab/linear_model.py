@@ -22,7 +22,8 @@ learning_rate_init : float or "auto", default=0.01
 LEARNING_RATE = """
 learning_rate : str or Schedule, default="constant"
     Schedule of the learning rate: see `sknnlab.schedules`. One that decays to zero
-    ("linear", "cosine") comes closest to the optimum."""
+    ("linear", "cosine") comes closest to the optimum. In ``partial_fit`` every call is an
+    epoch: set `max_iter` to the number of calls."""
 
 
 @documented(
@@ -135,6 +136,9 @@ class LinearSVMSoftmax(NetworkClassifier):
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None
     ) -> LinearSVMSoftmax:
         """Train for one epoch, going on from where the last call ended.
+
+        Every call counts as an epoch for the schedule, also one on a chunk of the data: to
+        lay a schedule over a known number of calls, set `max_iter` to it.
 
         Parameters
         ----------

@@ -50,8 +50,8 @@ class MLPClassifier(Perceptron, NetworkClassifier):
     >>> X_train, X_test, y_train, y_test = train_test_split(
     ...     *load_digits(return_X_y=True), random_state=0
     ... )
-    >>> clf = MLPClassifier(batchnorm=True, optimizer="adamw", max_iter=30,
-    ...                     learning_rate="linear", random_state=0)
+    >>> clf = MLPClassifier(batchnorm=True, optimizer="adamw", learning_rate_init=0.01,
+    ...                     learning_rate="linear", max_iter=15, random_state=0)
     >>> model = make_pipeline(StandardScaler(), clf).fit(X_train, y_train)
     >>> bool(model.score(X_test, y_test) > 0.95)
     True
@@ -143,6 +143,9 @@ class MLPClassifier(Perceptron, NetworkClassifier):
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> MLPClassifier:
         """Train for one epoch, going on from where the last call ended.
+
+        Every call counts as an epoch for the schedule, also one on a chunk of the data: to
+        lay a schedule over a known number of calls, set `max_iter` to it.
 
         Parameters
         ----------
@@ -298,6 +301,9 @@ class MLPRegressor(Perceptron, NetworkRegressor):
     @available_where(trains_stepwise)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> MLPRegressor:
         """Train for one epoch, going on from where the last call ended.
+
+        Every call counts as an epoch for the schedule, also one on a chunk of the data: to
+        lay a schedule over a known number of calls, set `max_iter` to it.
 
         Parameters
         ----------

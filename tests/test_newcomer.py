@@ -369,3 +369,19 @@ def test_hidden_features_of_a_pipeline(iris):
     assert pipeline.n_features_in_ == 4
     with pytest.raises(TypeError, match="Pipeline"):
         HiddenFeatures(make_pipeline(StandardScaler(), StandardScaler())).fit(X, y)
+
+
+# -- recipes ---------------------------------------------------------------------------------
+
+
+def test_the_recipe_of_the_readme_learns_more_in_a_few_epochs(digits):
+    A, B, a, b = train_test_split(*digits, random_state=SEED)
+    default = MLPClassifier(max_iter=15, random_state=SEED)
+    recipe = clone(default).set_params(
+        batchnorm=True, optimizer="adamw", learning_rate="linear", learning_rate_init=0.01
+    )
+    scores = [
+        make_pipeline(StandardScaler(), one).fit(A, a).score(B, b) for one in (recipe, default)
+    ]
+    assert scores[0] > 0.95
+    assert scores[0] > scores[1]

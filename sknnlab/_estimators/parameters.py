@@ -206,7 +206,8 @@ batch_size : int or "auto", default="auto"
 learning_rate : str or Schedule, default="constant"
     Schedule of the learning rate: see `sknnlab.schedules`. With ``optimizer=None``,
     "invscaling" and "adaptive" act only for ``solver="sgd"``, as in scikit-learn. "linear",
-    "cosine" and "one_cycle" run all `max_iter` epochs.""",
+    "cosine" and "one_cycle" run all `max_iter` epochs. In ``partial_fit`` every call is an
+    epoch, whatever part of the data it is given: set `max_iter` to the number of calls.""",
         registry=SCHEDULES,
     ),
     Parameter(
