@@ -805,6 +805,17 @@ def test_class_weights_put_an_end_to_the_complaint_of_imbalance(seed, weight):
         assert (scoring or "balanced accuracy") in after[-1].measured
 
 
+def test_more_epochs_are_no_advice_where_the_validation_loss_rises():
+    X, y = make_classification(
+        2000, 20, n_informative=8, weights=[0.95], flip_y=0.02, random_state=0
+    )
+    net = MLPClassifier(class_weight="balanced", random_state=0)
+    text = said(check_learning_curve(net, scale(X), y))
+    assert "whose loss rises" in text
+    assert "the validation loss has turned" in text
+    assert "max_iter" not in text
+
+
 def test_rare_labels_are_complained_of_until_they_are_weighted():
     X, y = rare()
     labels = np.column_stack([y, X[:, 0] > 0])
@@ -906,7 +917,7 @@ def test_columns_are_named_by_number():
     assert "look at column 0" in text
 
 
-def test_columns_are_named_as_in_the_frame(rng):
+def test_columns_are_named_as_in_the_frame():
     pd = pytest.importorskip("pandas")
     X, y = data("iris")
     X = pd.DataFrame(with_poor_columns(X), columns=list("abcdefg"))

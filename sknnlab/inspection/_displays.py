@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from sknnlab.inspection._findings import threshold
 from sknnlab.inspection._subject import Subject
 from sknnlab.inspection._training import Sweep, sweep
 from sknnlab.inspection._wrappers import fitted_network
@@ -310,7 +311,9 @@ class UpdateRatiosDisplay:
         axes, self.figure_ = _axes(ax)
         self.ax_ = axes[0]
         epoch = np.arange(1, len(self.ratios) + 1)
-        self.ax_.axhspan(3e-4, 3e-3, color=GREY, alpha=0.2, lw=0, label="usual: about 1e-3")
+        usual = threshold("update_usual")
+        label = f"usual: about {usual:.0e}"
+        self.ax_.axhspan(usual / 3, 3 * usual, color=GREY, alpha=0.2, lw=0, label=label)
         for i, column in enumerate(self.ratios.T):
             label = f"layer {i + 1}" + (" (output)" if i == self.ratios.shape[1] - 1 else "")
             self.ax_.plot(epoch, column, color=LINES[i % len(LINES)], label=label)

@@ -15,7 +15,7 @@ from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
 from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._measures import FAILED
-from sknnlab.inspection._subject import PLAIN, Subject, check
+from sknnlab.inspection._subject import PLAIN, Subject, Trained, check
 
 __all__ = [
     "Sweep",
@@ -396,6 +396,8 @@ def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: s
         found.ok(f"{measured}, which is all the budget allows", falling, reason)
     elif subject.template.early_stopping:
         found.ok(f"{measured}, the validation score decides", falling, reason)
+    elif still > unfinished and _turned(trained):
+        found.ok(f"{measured}; the validation loss has turned", falling, reason)
     elif still > unfinished:
         ran_out = len(losses) >= subject.template.max_iter
         advice = "more epochs (max_iter), or a higher learning rate" if ran_out else PATIENCE
@@ -416,9 +418,7 @@ def _read_validation(subject: Subject, found: Findings) -> None:
     train, validation = measure.see(model, X, y).score, seen.score
     trivial = _trivial(subject, X, y)
     gap = measure.share(train - validation, train, trivial)
-    losses = np.array(subject.trained.history["validation_loss"], float)
-    enough = len(losses) > threshold("overfit_epochs")
-    rising = enough and losses[-1] > threshold("overfit_loss") * np.nanmin(losses)
+    rising = _turned(subject.trained)
     numbers = f"on training rows, {measure.say_number(validation)} on validation rows"
     measured = f"{measure.say(train)} {numbers}"
     most = threshold("gap_rising") if rising else threshold("gap")
@@ -435,6 +435,14 @@ def _read_validation(subject: Subject, found: Findings) -> None:
         found.ok(measured, expected, reason)
     if subject.template.early_stopping:
         _check_noise(subject, found, seen.error, len(y_val))
+
+
+def _turned(trained: Trained) -> bool:
+    """Whether the validation loss has risen again: more epochs would not help."""
+    losses = np.array(trained.history["validation_loss"], float)
+    if len(losses) <= threshold("overfit_epochs") or not np.isfinite(losses).any():
+        return False
+    return bool(losses[-1] > threshold("overfit_loss") * np.nanmin(losses))
 
 
 def _trivial(subject: Subject, X: Any, y: np.ndarray) -> float:
