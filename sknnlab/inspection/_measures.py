@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -76,15 +78,30 @@ class Seen:
 
 
 class Resampled(Seen):
-    """What a scorer has seen: the score first, then those of resampled rows."""
+    """What a scorer has seen; rows are drawn anew only where an error is asked for.
+
+    Parameters
+    ----------
+    score : float
+    resampled : callable
+        Returns the scores of resampled rows, the same rows for every model.
+    """
+
+    def __init__(self, score: float, resampled: Callable[[], list[float]]):
+        self._score, self._resampled = score, resampled
 
     @property
     def score(self) -> float:
         """The score; more is better."""
-        return float(self.values[0])
+        return self._score
+
+    @cached_property
+    def values(self) -> np.ndarray:  # type: ignore[override]
+        """Scores of resampled rows."""
+        return np.array(self._resampled())
 
     def _error(self, values: np.ndarray) -> float:
-        known = values[1:][np.isfinite(values[1:])]
+        known = values[np.isfinite(values)]
         return float(known.std()) if len(known) > 1 else math.inf
 
 
@@ -335,16 +352,19 @@ class Scored(Measure):
 
     def see(self, model: Any, X: Any, y: np.ndarray) -> Seen:
         """Look at a fitted model on some rows."""
-        scores = [float(self._scorer(model, X, y))]
-        self._bounded = self._bounded and 0 <= scores[0] <= 1
-        rng = np.random.RandomState(0)
+        score = float(self._scorer(model, X, y))
+        self._bounded = self._bounded and 0 <= score <= 1
+        return Resampled(score, lambda: self._resampled(model, X, y))
+
+    def _resampled(self, model: Any, X: Any, y: np.ndarray) -> list[float]:
+        rng, scores = np.random.RandomState(0), []
         for _ in range(RESAMPLES):
             rows = rng.randint(0, len(y), len(y))
             try:
                 scores.append(float(self._scorer(model, X[rows], y[rows])))
             except FAILED:  # a class is missing
-                scores.append(np.nan)
-        return Resampled(np.array(scores))
+                scores.append(math.nan)
+        return scores
 
     def trivial(self, X: Any, y: np.ndarray) -> Any:
         """Return the best model that ignores X, fitted."""
