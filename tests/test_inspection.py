@@ -4,6 +4,7 @@ import ast
 import pathlib
 import re
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
@@ -659,7 +660,9 @@ SMALL_REGRESSOR = MLPRegressor(hidden_layer_sizes=(8,), max_iter=10, random_stat
 @pytest.mark.parametrize("name", AWKWARD)
 def test_what_fit_takes_is_examined(name):
     model, X, y = AWKWARD[name](*data("iris"))
-    clone(model).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a scoring that is not read
+        clone(model).fit(X, y)
     assert diagnose(model, X, y).findings
 
 
@@ -850,16 +853,24 @@ def test_the_users_scoring_is_the_score(name):
 @pytest.mark.filterwarnings("ignore:scoring=.* is not read")
 def test_a_scoring_that_cannot_be_had_is_left():
     X, y = data("iris")
-    net = clone(SMALL).set_params(scoring="roc_auc").fit(X, y)
+    net = clone(SMALL).set_params(scoring="roc_auc")
+    with pytest.warns(UserWarning, match="is not read"):
+        net.fit(X, y)
     assert compare_baselines(net, X, y)[0].measured.startswith("accuracy")
+    said_by_fit, said_by_the_lab = (
+        pytest.raises(ValueError, call, X, y, X_val=X, y_val=y).value
+        for call in (net.fit, partial(diagnose, net))
+    )
+    assert str(said_by_fit) == str(said_by_the_lab)
 
 
 def test_a_validation_score_of_few_rows_is_complained_of_until_the_loss_is_watched():
     X, y = data("iris")
     net = clone(SMALL).set_params(early_stopping=True)
     assert "scoring='loss'" in said(check_learning_curve(net, X, y))
-    net.set_params(scoring="loss")
-    assert "uncertain" not in said(check_learning_curve(net, X, y))
+    for parameters in ({"scoring": "loss"}, {"loss": "hinge", "scoring": None}):
+        net.set_params(**parameters)
+        assert "uncertain" not in said(check_learning_curve(net, X, y))
 
 
 # -- what is well lies within what is expected -------------------------------------------

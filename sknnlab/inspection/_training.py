@@ -456,7 +456,8 @@ def _trivial(subject: Subject, X: Any, y: np.ndarray) -> float:
 
 def _check_noise(subject: Subject, found: Findings, error: float, n_seen: int) -> None:
     """Tell a validation score that is too uncertain to stop by."""
-    if not subject.classifies or not subject.measure.in_units:
+    by_loss = subject.trained.history["watched"][-1:] == ["loss"]
+    if by_loss or not subject.classifies or not subject.measure.in_units:
         return
     n_rows = n_seen
     if subject.given[0] is None:
