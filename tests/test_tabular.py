@@ -1,5 +1,6 @@
 """Ensembles for tables: the contract, what members say and how it is weighed, bad input."""
 
+import copy
 import pickle
 
 import numpy as np
@@ -69,19 +70,35 @@ def test_common_checks_of_the_defaults(estimator, check):
 # -- what members say ----------------------------------------------------------------
 
 
-def test_probabilities_are_the_weighted_mean_of_the_members(iris):
+@pytest.mark.parametrize("pooling", ["arithmetic", "geometric"])
+def test_probabilities_are_the_weighted_mean_of_the_members(pooling, iris):
     X, y = iris
     model = brief(TabularMLPClassifier, 3).fit(X, y)
+    model.pooling_ = pooling
+    geometric = pooling == "geometric"
     expected = 0
     for net, encoder, t, weight in zip(
         model.estimators_, model.encoders_, model.temperatures_, model.weights_, strict=True
     ):
         raw = net.decision_function(encoder.transform(X))
-        expected = expected + weight * softmax(raw / t, axis=1)
+        proba = softmax(raw / t, axis=1)
+        expected = expected + weight * (np.log(proba) if geometric else proba)
+    expected = softmax(expected, axis=1) if geometric else expected
     assert_allclose(model.weights_.sum(), 1)
     assert_allclose(model.predict_proba(X), expected, rtol=1e-10)
     assert_allclose(np.exp(model.predict_log_proba(X)), expected, rtol=1e-10)
     assert_array_equal(model.predict(X), model.decision_function(X).argmax(axis=1))
+
+
+def test_the_mean_is_geometric_where_that_is_better_on_the_rows_held_out(digits):
+    X, y = digits
+    model = brief(TabularMLPClassifier, cv=3).fit(X[:900], y[:900])
+    assert model.pooling_ == "geometric"
+    other = copy.copy(model)
+    other.pooling_ = "arithmetic"
+    losses = [log_loss(y[900:], one.predict_proba(X[900:])) for one in (model, other)]
+    assert losses[0] < losses[1]
+    assert brief(TabularMLPClassifier, 1).fit(X[:200], y[:200]).pooling_ == "arithmetic"
 
 
 def test_two_classes_have_one_score_the_log_odds(table):

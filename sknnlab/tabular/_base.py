@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -39,9 +39,19 @@ from sknnlab.tabular._members import Member, as_input, say, take, train
 __all__ = ["TabularMLP"]
 
 SHARES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9, 0.0, 1.0)  # of equals the first is best
+MARGIN = 0.99  # another kind of mean must be better by more than noise
 BATCH = 64
 EPOCHS = (32, 512)  # fewest and most
 STEPS = 1000  # where the epochs are in between
+
+
+class Pooled(NamedTuple):
+    """What a kind of mean, "arithmetic" or "geometric", comes to on the rows held out."""
+
+    pooling: str
+    shares: list[float]
+    loss: float
+    score: float
 
 
 class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
@@ -49,6 +59,8 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
     n_estimators: int
     encodings: tuple[str, ...]
+
+    _poolings: ClassVar[tuple[str, ...]] = ("arithmetic",)
 
     @abstractmethod
     def _read_targets(self, y: Any) -> np.ndarray:
@@ -89,6 +101,10 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _added(self, total: Any, values: np.ndarray, weight: float) -> np.ndarray:
         """Return a sum to which values are added with a weight; it begins as None."""
+
+    def _normalized(self, total: np.ndarray) -> np.ndarray:
+        """Return the mean that a sum of values is."""
+        return total
 
     @abstractmethod
     def _loss_of(self, values: np.ndarray, codes: np.ndarray, sample_weight: Any) -> float:
@@ -254,7 +270,7 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
         total: Any = None
         for weight, part in zip(weights, parts, strict=True):
             total = self._added(total, part, weight) if weight > 0 else total
-        return total
+        return self._normalized(total)
 
     # -- what members say ---------------------------------------------------------------
 
@@ -263,16 +279,35 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
         kinds = range(1 + max(member.kind for member in members))
         groups = [[one for one in members if one.kind == kind] for kind in kinds]
         temperatures = [self._kind_temperature(group, folds, y, weights) for group in groups]
+        best = self._pooled(self._poolings[0], groups, temperatures, folds, y, weights)
+        for pooling in self._poolings[1:] if len(groups) > 1 else ():
+            other = self._pooled(pooling, groups, temperatures, folds, y, weights)
+            best = other if other.loss < MARGIN * best.loss else best
+        self.pooling_ = best.pooling
+        self.temperatures_ = np.array([temperatures[one.kind] for one in members])
+        self.weights_ = np.array([best.shares[one.kind] / len(groups[one.kind]) for one in members])
+        self.held_out_score_ = best.score
+
+    def _pooled(
+        self,
+        pooling: str,
+        groups: list[list[Member]],
+        temperatures: list[float],
+        folds: list,
+        y: np.ndarray,
+        weights: Any,
+    ) -> Pooled:
+        """Return what comes of one kind of mean, on the folds that all encodings held out."""
+        self.pooling_ = pooling
         said = [self._by_fold(*one) for one in zip(groups, temperatures, strict=True)]
         shared = [fold for fold in said[0] if all(fold in one for one in said)]
         rows = np.concatenate([folds[fold][1] for fold in shared])
         parts = [np.concatenate([one[fold] for fold in shared]) for one in said]
-        weights = None if weights is None else weights[rows]
-        shares = self._best_shares(parts, y[rows], weights)
-        self.temperatures_ = np.array([temperatures[one.kind] for one in members])
-        self.weights_ = np.array([shares[one.kind] / len(groups[one.kind]) for one in members])
-        best = self._mixed(shares, parts)
-        self.held_out_score_ = self._score_of(best, y[rows], weights, self.scoring)
+        y, weights = y[rows], None if weights is None else weights[rows]
+        shares = self._best_shares(parts, y, weights)
+        values = self._mixed(shares, parts)
+        loss = self._loss_of(values, y, weights)
+        return Pooled(pooling, shares, loss, self._score_of(values, y, weights, self.scoring))
 
     def _kind_temperature(
         self, group: list[Member], folds: list, y: np.ndarray, weights: Any
@@ -346,7 +381,7 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
                 inputs[id(encoder)] = as_input(encoder.transform(X), np.float64)
             value = self._values(say(network, inputs[id(encoder)]), temperature)
             total = self._added(total, value, weight)
-        return total
+        return self._normalized(total)
 
     def predict(self, X: Any) -> np.ndarray:
         """Predict the targets.
