@@ -18,6 +18,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknnlab import TabularMLPClassifier, TabularMLPRegressor
 from sknnlab.losses import Quantile
+from sknnlab.tabular._base import plan
 from sknnlab.tabular._folds import deal_folds
 from sknnlab.tabular._members import as_input
 from sknnlab.tabular._probabilities import best_temperature, error_times_log_loss
@@ -398,6 +399,17 @@ def test_verbose_says_what_is_kept(iris, capsys):
         "member 1 of 2 (squashed)",
         "member 2 of 2 (binned)",
     ]
+
+
+def test_batches_and_epochs_follow_the_number_of_rows():
+    assert plan(20, "auto", "auto") == (20, 512)
+    assert plan(500, "auto", "auto") == (64, 128)
+    assert [plan(n, "auto", "auto") for n in (6_000, 15_000, 10**6)] == [
+        (64, 32),
+        (128, 32),
+        (256, 32),
+    ]
+    assert plan(30, 64, 7) == (30, 7)
 
 
 # -- few rows and bad input ----------------------------------------------------------------

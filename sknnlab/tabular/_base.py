@@ -40,7 +40,7 @@ __all__ = ["TabularMLP"]
 
 SHARES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9, 0.0, 1.0)  # of equals the first is best
 MARGIN = 0.99  # another kind of mean must be better by more than noise
-BATCH = 64
+BATCHES = ((20_000, 256), (10_000, 128), (0, 64))  # from how many rows on, and rows per step
 EPOCHS = (32, 512)  # fewest and most
 STEPS = 1000  # where the epochs are in between
 
@@ -411,7 +411,9 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
 
 def plan(n_rows: int, batch_size: Any, max_iter: Any) -> tuple[int, int]:
     """Return the rows per step and the epochs, where the user has not chosen them."""
-    batch = min(n_rows, BATCH if batch_size == "auto" else batch_size)
+    if batch_size == "auto":
+        batch_size = next(batch for least, batch in BATCHES if n_rows >= least)
+    batch = min(n_rows, batch_size)
     fewest, most = EPOCHS
     epochs = min(most, max(fewest, math.ceil(STEPS * batch / n_rows)))
     return batch, epochs if max_iter == "auto" else max_iter
