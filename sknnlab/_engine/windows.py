@@ -16,6 +16,8 @@ from numpy.lib.stride_tricks import as_strided
 __all__ = ["PIECE", "Images", "Pair", "Windows", "flipped", "in_window_order"]
 
 PIECE = 950_000  # multiplications of a product that small-matrix kernels still take
+FEWEST = 16  # rows of a piece: with fewer the kernels are idle
+UNIT = 8  # rows that kernels take at once: what is left over costs as much as a whole unit
 
 Images = tuple[int, int, int]  # height, width, channels
 Pair = tuple[int, int]
@@ -38,6 +40,13 @@ def _pixels(images: np.ndarray) -> np.ndarray:
     if n_channels == 1:
         return images[..., 0]
     return images.view(np.dtype((np.void, n_channels * images.itemsize)))[..., 0]
+
+
+def _cut(n: int, most: int) -> tuple[int, int]:
+    """Return the number and the size of pieces that hold `n` rows, `most` in each."""
+    most = most // UNIT * UNIT if most >= FEWEST else n
+    n_pieces = -(-n // most)
+    return n_pieces, -(-n // (n_pieces * UNIT)) * UNIT
 
 
 def _parts_of(n: int, most: int) -> int:
@@ -87,8 +96,7 @@ class Windows:
         self._n_positions = n * self.rows * self._stride
         self.fan_in = kx * ky * n_channels
         n_windows = -(-self._n_positions // kx)
-        self._n_pieces = -(-n_windows // max(1, PIECE // (self.fan_in * n_filters)))
-        self._piece = -(-n_windows // self._n_pieces)
+        self._n_pieces, self._piece = _cut(n_windows, PIECE // (self.fan_in * n_filters))
         self._n_windows = self._n_pieces * self._piece
         self._tall = zeros((self._n_windows * kx + kx - 1, ky * n_channels))
         self._matrices = self._as_matrices()
