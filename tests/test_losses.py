@@ -147,6 +147,10 @@ def test_a_bound_loss_follows_its_buffers(case, uniform, rng):
         assert_allclose(out, expected, rtol=1e-12, atol=1e-14)
 
 
+# what NumPy itself took for an iteration over a matrix and a column, whatever their size
+BUFFERS = 2 * np.getbufsize() * 8 if np.lib.NumpyVersion(np.__version__) < "2.3.0" else 0
+
+
 def peak_of(function):
     """Return the most memory that one call holds at a time, after a first."""
     function()
@@ -166,7 +170,7 @@ def test_an_evaluation_allocates_nothing(case, dtype, uniform, n, k, rng):
     bound = case.loss.bind(y, raw, weights, out, uniform=uniform)
     for scale in (1, 1000):  # beyond the safe scores the rows are shifted
         raw *= scale
-        assert peak_of(bound) < 8192
+        assert peak_of(bound) < 8192 + BUFFERS
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -174,7 +178,7 @@ def test_an_evaluation_allocates_nothing(case, dtype, uniform, n, k, rng):
 def test_nor_does_a_loss_of_ones_own_on_two_classes(k, soft, rng):
     y, raw, weights, out = Case(LogLoss().columnwise(), "columns").draw(rng, 4000, k)
     bound = (Rows() if soft else Codes()).columnwise().bind(y, raw, weights, out)
-    assert peak_of(bound) < 8192
+    assert peak_of(bound) < 8192 + BUFFERS
     expected = np.empty_like(out)
     value = LogLoss().columnwise().value_and_gradient(y, raw, weights, expected)
     assert_allclose(bound(), value)

@@ -6,7 +6,6 @@ import inspect
 import pickle
 
 import numpy as np
-import pandas
 import pytest
 import sklearn
 from conftest import SEED
@@ -140,6 +139,7 @@ def test_messages_name_the_validation_rows(iris):
 
 
 def test_text_columns_of_untransformed_validation_rows_are_explained():
+    pandas = pytest.importorskip("pandas")
     A, a = pandas.DataFrame({"smoker": ["No", "Yes"] * 20}), [0, 1] * 20
     pipeline = make_pipeline(OneHotEncoder(sparse_output=False), MLPClassifier(max_iter=2))
     with pytest.raises(ValueError, match=r"(?s)X_val: .*transform_input=\['X_val'\]"):

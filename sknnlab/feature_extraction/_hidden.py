@@ -123,6 +123,7 @@ class HiddenFeatures(
         routing : MetadataRouter
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="fit_transform", callee="fit")
         return MetadataRouter(owner=self).add(estimator=self.estimator, method_mapping=mapping)
 
     def transform(self, X: Any) -> np.ndarray:

@@ -313,7 +313,10 @@ def _best_alone(subject: Subject, X: np.ndarray, y: np.ndarray) -> tuple[int, fl
     if subject.classifies:
         leaves = max(2 * len(np.unique(y)), 4)
         stump = DecisionTreeClassifier(max_leaf_nodes=leaves, random_state=0)
-    alone = [float(cross_val_score(stump, X[:, [i]], y, cv=3).mean()) for i in best]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scores that cannot be had: they are NaN
+        alone = [float(cross_val_score(stump, X[:, [i]], y, cv=3).mean()) for i in best]
+    alone = np.nan_to_num(alone, nan=-np.inf).tolist()
     return int(best[int(np.argmax(alone))]), max(alone)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
@@ -16,6 +17,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
+from sklearn.exceptions import UndefinedMetricWarning
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -344,7 +346,10 @@ class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
         probe = self._probe(values)
         keywords = {} if weights is None else {"sample_weight": weights}
         rows = np.arange(len(y))[:, np.newaxis]
-        return float(check_scoring(probe, scoring=scoring)(probe, rows, self._shown(y), **keywords))
+        scorer = check_scoring(probe, scoring=scoring)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UndefinedMetricWarning)  # of one row: it is NaN
+            return float(scorer(probe, rows, self._shown(y), **keywords))
 
     def _probe(self, values: np.ndarray) -> Any:
         """Return an estimator that predicts this, whatever it is asked."""
