@@ -81,7 +81,7 @@ def test_what_was_watched_is_named_whoever_scores(iris, capsys):
 
 
 def test_scoring_that_nothing_reads_is_said(iris):
-    with pytest.warns(UserWarning, match=r"scoring='f1_macro' is not read.*early_stopping=True"):
+    with pytest.warns(UserWarning, match=r"is not read by this fit.*early_stopping=True"):
         MLPClassifier(scoring="f1_macro", max_iter=2).fit(*iris)
 
 

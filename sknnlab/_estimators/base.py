@@ -404,7 +404,7 @@ class NeuralNetwork(Habits, CallbackSupport, PartsMixin, BaseEstimator, ABC):
         if not self.early_stopping or configuration.solver.full_batch:
             if self.scoring is not None and not past.incremental:
                 warnings.warn(
-                    f"scoring={self.scoring!r} is not read: nothing is validated. Set "
+                    f"scoring={self.scoring!r} is not read by this fit: nothing is validated. Set "
                     "early_stopping=True, or pass X_val and y_val to fit.",
                     UserWarning,
                     stacklevel=2,
