@@ -15,7 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from sknnlab import ConvNetClassifier, ConvNetRegressor
+from sknnlab import ConvNetClassifier, ConvNetRegressor, MLPClassifier
 from sknnlab._engine.batches import Data, Step
 from sknnlab._engine.layers import (
     Activate,
@@ -36,11 +36,20 @@ from sknnlab.activations import Identity, PReLU, ReLU, Softplus, Tanh
 from sknnlab.augmentation import RandomShift
 from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import HeNormal
-from sknnlab.inspection import activation_statistics, diagnose
+from sknnlab.inspection import (
+    FeatureMapsDisplay,
+    SaliencyDisplay,
+    WeightsDisplay,
+    activation_statistics,
+    diagnose,
+)
 from sknnlab.losses import SquaredError
 from sknnlab.normalization import BatchNorm
 from sknnlab.preprocessing import ImageCenterer
 from tests.conftest import SEED
+
+plt = pytest.importorskip("matplotlib.pyplot")
+plt.switch_backend("agg")
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
@@ -507,3 +516,46 @@ def test_fans_count_the_kernel():
     network = Network([layer, Flatten(), Dense(16 * 1024, 1)], (32, 32, 8), np.dtype(float))
     network.initialize([HeNormal()] * 2, [ReLU()] * 2, np.random.RandomState(SEED))
     assert_allclose(layer.W.std(), np.sqrt(2 / 120), rtol=0.1)
+
+
+# -- pictures ----------------------------------------------------------------------------
+
+
+def test_kernels_and_maps_are_drawn(images):
+    X, y = images
+    fitted = net(batchnorm=True).fit(X, y)
+    kernels = WeightsDisplay.from_estimator(fitted)
+    assert_array_equal(kernels.images[1], fitted.layers_[0].W[:, :, 0, 1])
+    for layer, shape in ((0, (4, 8, 8)), (-1, (8, 4, 4))):
+        maps = FeatureMapsDisplay.from_estimator(fitted, X[3], layer=layer).maps
+        assert maps.shape == shape
+        units = HiddenFeatures(FrozenEstimator(fitted), layer={0: 0, -1: 1}[layer]).fit(X)
+        assert_array_equal(np.moveaxis(maps, 0, -1).ravel(), units.transform(X[3:4])[0])
+    with pytest.raises(ValueError, match="one of the network's 2 convolutions, got 2"):
+        FeatureMapsDisplay.from_estimator(fitted, X[3], layer=2)
+    plt.close("all")
+
+
+@pytest.mark.parametrize("n_classes", [2, 10])
+@pytest.mark.parametrize("batchnorm", [False, True])
+@pytest.mark.parametrize("convolves", [False, True])
+def test_saliency_is_the_gradient_of_the_winning_score(convolves, batchnorm, n_classes, images):
+    X, y = images[0].astype(float), images[1] % n_classes
+    given = {"activation": "tanh", "batchnorm": batchnorm, "random_state": SEED, "max_iter": 3}
+    kind = ConvNetClassifier((3, 4), (8,), pooling="average", **given)
+    model = kind if convolves else MLPClassifier((8,), solver="adam", **given)
+    rows = X if convolves else X.reshape(len(X), -1)
+    model.fit(rows, y)
+    display = SaliencyDisplay.from_estimator(model, rows[5])
+    scores = np.atleast_1d(model.decision_function(rows[5:6])[0])
+    sign = np.sign(scores[0]) if len(scores) == 1 else 1
+
+    def score(shift):
+        moved = rows[5:6].copy()
+        moved.reshape(-1)[27] += shift
+        return sign * np.atleast_1d(model.decision_function(moved)[0])[scores.argmax()]
+
+    slope = (score(1e-5) - score(-1e-5)) / 2e-5
+    assert_allclose(display.saliency.ravel()[27], abs(slope), rtol=1e-5, atol=1e-9)
+    assert display.title == f" for {model.predict(rows[5:6])[0]}"
+    plt.close("all")

@@ -13,7 +13,7 @@ import numpy as np
 from sknnlab._engine.layers import BatchNormLayer, Convolution, Dense, Layer, Shape, Substitute
 from sknnlab._numerics import aligned_empty
 
-__all__ = ["ROWS", "Inference", "cast_rows"]
+__all__ = ["ROWS", "Inference", "cast_rows", "fused"]
 
 ROWS = 1024  # rows per chunk: their activations stay in the cache
 
@@ -69,17 +69,17 @@ FUSIONS: dict[tuple[type[Layer], type[Layer]], Callable[[Any, Any], Layer]] = {
 }
 
 
-def _fused(layers: Sequence[Layer]) -> list[Layer]:
+def fused(layers: Sequence[Layer]) -> list[Layer]:
     """Return the layers as prediction uses them."""
-    fused: list[Layer] = []
+    ready: list[Layer] = []
     for layer in layers:
-        ready = layer.for_prediction()
-        fuse = FUSIONS.get((type(fused[-1]), type(ready))) if fused else None
+        one = layer.for_prediction()
+        fuse = FUSIONS.get((type(ready[-1]), type(one))) if ready else None
         if fuse is None:
-            fused.append(ready)
+            ready.append(one)
         else:
-            fused[-1] = fuse(fused[-1], ready)
-    return fused
+            ready[-1] = fuse(ready[-1], one)
+    return ready
 
 
 class Inference:
@@ -101,9 +101,9 @@ class Inference:
     """
 
     def __init__(self, layers: Sequence[Layer], in_shape: Shape, dtype: np.dtype):
-        fused = _fused(layers)
-        self.folds = any(mine not in layers for mine in fused)
-        self.layers = _together(fused)
+        mine = fused(layers)
+        self.folds = any(one not in layers for one in mine)
+        self.layers = _together(mine)
         self._unit = self.layers[0].byte_unit if self.layers else 1.0
         self.in_shape, self.dtype = in_shape, dtype
         self._keeps_input = bool(self.layers) and self.layers[0].overwrites_input

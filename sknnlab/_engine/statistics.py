@@ -8,12 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from sknnlab._engine.batches import Data, Step
-from sknnlab._engine.inference import ROWS, Inference
+from sknnlab._engine.inference import ROWS, Inference, fused
+from sknnlab._engine.layers import Batch
 from sknnlab._engine.network import Network
+from sknnlab._engine.program import Walk
 from sknnlab._numerics import aligned_zeros
 from sknnlab.losses import Loss
 
-__all__ = ["HiddenLayer", "Pass", "one_pass", "set_population_statistics", "update_ratios"]
+__all__ = [
+    "HiddenLayer",
+    "Pass",
+    "input_gradient",
+    "one_pass",
+    "set_population_statistics",
+    "update_ratios",
+]
 
 
 @dataclass
@@ -93,6 +102,44 @@ def one_pass(network: Network, loss: Loss, data: Data) -> Pass:
     raw, delta = (one.reshape(len(data), -1) for one in (last.out, last.delta))
     dW = [place.view(grad) for place in network.layout.of_role("weight")]
     return Pass(value, hidden, raw, delta, dW, grad)
+
+
+def input_gradient(network: Network, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return, row by row, which score wins, and its gradient with respect to the input.
+
+    As in prediction: with the statistics for prediction, and nothing dropped. A single score
+    wins by its sign.
+
+    Parameters
+    ----------
+    network : Network
+    X : ndarray of shape (n_samples, n_features)
+
+    Returns
+    -------
+    winner : ndarray of int
+        Columns of raw prediction; of a single one, 1 where it is positive.
+    gradient : ndarray of shape (n_samples, n_features)
+    """
+    layers, n_samples = fused(network.layers), len(X)
+    x = network.cast(X).reshape(n_samples, *network.in_shape).copy()
+    grads = [
+        {name: aligned_zeros(one.shape, network.dtype) for name, one in layer.params.items()}
+        for layer in layers
+    ]
+    weights = np.full(n_samples, 1 / n_samples, network.dtype)
+    batch = Batch(n_samples, network.dtype, weights, True, training=False, parts=False)
+    walk = Walk(layers, x, grads, batch, needs_dx=True)
+    walk.forward()
+    raw = walk.out.reshape(n_samples, -1)
+    delta = np.zeros_like(raw)
+    if raw.shape[1] == 1:
+        winner = (raw[:, 0] > 0).astype(int)
+        delta[:, 0] = 2 * winner - 1
+    else:
+        winner = raw.argmax(axis=1)
+        delta[np.arange(n_samples), winner] = 1
+    return winner, walk.backward(delta.reshape(walk.out.shape)).reshape(n_samples, -1).copy()
 
 
 def update_ratios(network: Network, before: np.ndarray) -> list[float]:

@@ -15,6 +15,7 @@ from sknnlab.inspection._displays import (
     WeightsDisplay,
 )
 from sknnlab.inspection._findings import THRESHOLDS, Finding, threshold_context
+from sknnlab.inspection._maps import FeatureMapsDisplay, SaliencyDisplay
 from sknnlab.inspection._report import Diagnosis
 from sknnlab.inspection._start import (
     activation_statistics,
@@ -33,9 +34,11 @@ __all__ = [
     "THRESHOLDS",
     "ActivationsDisplay",
     "Diagnosis",
+    "FeatureMapsDisplay",
     "Finding",
     "LearningCurvesDisplay",
     "LearningRateRangeDisplay",
+    "SaliencyDisplay",
     "UpdateRatiosDisplay",
     "WeightsDisplay",
     "activation_statistics",

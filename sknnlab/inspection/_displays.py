@@ -19,6 +19,7 @@ __all__ = [
     "LearningRateRangeDisplay",
     "UpdateRatiosDisplay",
     "WeightsDisplay",
+    "axes_of",
     "overview",
 ]
 
@@ -27,7 +28,9 @@ BLUE, ORANGE, GREEN, GREY = "#0072b2", "#d55e00", "#009e73", "#777777"
 LINES = (BLUE, ORANGE, GREEN, "#cc79a7", "#56b4e9", "#e69f00")
 
 
-def _axes(ax: Any, n_rows: int = 1, n_columns: int = 1, size: tuple[float, float] = (6, 4)) -> Any:
+def axes_of(
+    ax: Any, n_rows: int = 1, n_columns: int = 1, size: tuple[float, float] = (6, 4)
+) -> Any:
     """Return axes to draw on, and their figure."""
     import matplotlib.pyplot as plt
 
@@ -109,7 +112,7 @@ class LearningCurvesDisplay:
         epoch, score = history["epoch"], history["validation_score"]
         scored = bool(np.isfinite(score).any())
         n_panels = 3 if scored else 2
-        self.axes_, self.figure_ = _axes(ax, 1, n_panels, (4.2 * n_panels, 3.6))
+        self.axes_, self.figure_ = axes_of(ax, 1, n_panels, (4.2 * n_panels, 3.6))
         self.ax_ = self.axes_[0]
         self.ax_.plot(epoch, history["loss"], color=BLUE, label="training loss")
         if np.isfinite(history["validation_loss"]).any():
@@ -227,7 +230,7 @@ class ActivationsDisplay:
         n_layers = len(self.activations)
         n_columns = min(n_layers, 5)
         n_rows = math.ceil(n_layers / n_columns)
-        self.axes_, self.figure_ = _axes(
+        self.axes_, self.figure_ = axes_of(
             ax, n_rows, n_columns, (max(2.5 * n_columns, 4), 2.4 * n_rows)
         )
         self.ax_ = self.axes_[0]
@@ -308,7 +311,7 @@ class UpdateRatiosDisplay:
         -------
         self : UpdateRatiosDisplay
         """
-        axes, self.figure_ = _axes(ax)
+        axes, self.figure_ = axes_of(ax)
         self.ax_ = axes[0]
         epoch = np.arange(1, len(self.ratios) + 1)
         usual = threshold("update_usual")
@@ -386,7 +389,7 @@ class LearningRateRangeDisplay:
         -------
         self : LearningRateRangeDisplay
         """
-        axes, self.figure_ = _axes(ax)
+        axes, self.figure_ = axes_of(ax)
         self.ax_, swept = axes[0], self.sweep
         self.ax_.plot(swept.rates, swept.losses, color=GREY, lw=0.8, alpha=0.6, label="loss")
         self.ax_.plot(swept.rates, swept.smoothed, color=BLUE, label="smoothed")
@@ -410,7 +413,7 @@ class LearningRateRangeDisplay:
 
 
 class WeightsDisplay:
-    """First-layer weights, or `coef_`, as images: what each unit or class looks for.
+    """First-layer weights, kernels or `coef_`, as images: what each unit or class looks for.
 
     Parameters
     ----------
@@ -450,9 +453,10 @@ class WeightsDisplay:
         ----------
         estimator : estimator or Pipeline
             Fitted. A linear one gives a template a class, a network its first-layer units
-            with the largest weights.
+            with the largest weights, a convolutional one its first kernels in order.
         image_shape : tuple, default=None
-            (height, width) or (height, width, channels); None is a square.
+            (height, width) or (height, width, channels); None is a square. Not read where
+            kernels are drawn.
         n_images : int, default=20
             Most images to draw.
         ax : array of Axes, default=None
@@ -465,6 +469,11 @@ class WeightsDisplay:
         estimator = fitted_network(estimator)
         check_is_fitted(estimator)
         W = estimator.layers_[0].W
+        if W.ndim == 4:
+            kernels = np.moveaxis(W, -1, 0)[:n_images]
+            # what is neither grey nor coloured is drawn summed over its channels
+            images = kernels if W.shape[2] == 3 else kernels.sum(axis=-1)
+            return cls(images, [f"kernel {i}" for i in range(len(images))]).plot(ax=ax)
         side = round(math.sqrt(len(W)))
         shape = (side, side) if image_shape is None else tuple(image_shape)
         if math.prod(shape) != len(W):
@@ -491,7 +500,7 @@ class WeightsDisplay:
         """
         n_columns = min(len(self.images), 5)
         n_rows = math.ceil(len(self.images) / n_columns)
-        self.axes_, self.figure_ = _axes(
+        self.axes_, self.figure_ = axes_of(
             ax, n_rows, n_columns, (1.7 * n_columns + 0.8, 1.8 * n_rows)
         )
         self.ax_ = self.axes_[0]
