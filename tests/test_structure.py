@@ -49,6 +49,7 @@ FLOORS = [
         "inspection",
     },
     {"tabular"},
+    {"export"},
     {"__init__"},
 ]
 REGISTRIES = {

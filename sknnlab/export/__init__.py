@@ -1,0 +1,22 @@
+"""Hand a fitted model over: to ONNX for serving, to PyTorch for more training, and back.
+
+`to_onnx` needs skl2onnx (``pip install sknnlab[onnx]``), `to_torch` and `from_torch` need
+torch; each is imported by its function alone. Importing this module makes our classes known
+to an installed skl2onnx, so that ``skl2onnx.to_onnx`` works as well, on whatever holds them:
+Pipelines, ColumnTransformers, CalibratedClassifierCV, VotingClassifier, StackingClassifier.
+
+The tables of ``_layers.py`` (ONNX) and ``_torch_layers.py`` are, beside the engine's own
+folder, the one place where kinds of layer are named: a new kind, activation or link gets a
+line in each.
+"""
+
+from importlib.util import find_spec
+
+from sknnlab.export._onnx import to_onnx
+
+__all__ = ["to_onnx"]
+
+if find_spec("skl2onnx") is not None:
+    from sknnlab.export._registration import register
+
+    register()
