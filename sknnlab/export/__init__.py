@@ -13,8 +13,9 @@ line in each.
 from importlib.util import find_spec
 
 from sknnlab.export._onnx import to_onnx
+from sknnlab.export._torch import from_torch, to_torch
 
-__all__ = ["to_onnx"]
+__all__ = ["from_torch", "to_onnx", "to_torch"]
 
 if find_spec("skl2onnx") is not None:
     from sknnlab.export._registration import register
