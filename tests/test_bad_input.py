@@ -297,3 +297,10 @@ def test_layers_may_not_change_between_warm_starts(iris):
     net = MLPClassifier((5,), warm_start=True, max_iter=2).fit(*iris)
     with pytest.raises(ValueError, match="warm_start=False"):
         net.set_params(hidden_layer_sizes=(6,)).fit(*iris)
+
+
+@pytest.mark.parametrize("class_weight", [None, "balanced"])
+def test_a_matrix_of_other_numbers_than_0_and_1_is_no_multilabel_target(class_weight, rng):
+    y = np.array([[1, 2], [2, 1], [1, 1]])
+    with pytest.raises(ValueError, match="matrices of 0 and 1"):
+        MLPClassifier(class_weight=class_weight).fit(rng.normal(size=(3, 2)), y)

@@ -59,7 +59,12 @@ class Labels:
         if self.kind == "multilabel":
             if y.shape[1] != len(self.classes):
                 raise ValueError(f"y has {y.shape[1]} labels, expected {len(self.classes)}.")
-            return np.asarray(y.toarray() if scipy.sparse.issparse(y) else y)
+            indicators = np.asarray(y.toarray() if scipy.sparse.issparse(y) else y)
+            if not ((indicators == 0) | (indicators == 1)).all():
+                raise ValueError(
+                    f"Multilabel targets are matrices of 0 and 1, got {np.unique(indicators)}."
+                )
+            return indicators
         codes = np.searchsorted(self.classes, y).clip(0, len(self.classes) - 1)
         unseen = np.unique(y[self.classes[codes] != y])
         if len(unseen):
