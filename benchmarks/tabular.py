@@ -11,6 +11,8 @@ are to the baseline, geometric means over the eight sets of `SETS` and over the 
 of the folder with one target; ranks are means over the same. Every fit has one thread and
 seconds are of the processor, preprocessing included.
 
+The bagged trees stop by the fold that they hold out, with scikit-learn's default patience.
+
 With `--store` each result is a line of JSON in that file, and a run leaves out what is
 there: an interrupted run goes on, a new model joins the old ones. Lines of a model that has
 changed are the user's to delete.

@@ -407,7 +407,7 @@ def test_batches_and_epochs_follow_the_number_of_rows():
     assert [plan(n, "auto", "auto") for n in (6_000, 15_000, 10**6)] == [
         (64, 32),
         (128, 32),
-        (256, 32),
+        (256, 16),
     ]
     assert plan(30, 64, 7) == (30, 7)
 

@@ -44,6 +44,7 @@ SHARES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9, 0.0, 1.0)  # of equals th
 MARGIN = 0.99  # another kind of mean must be better by more than noise
 BATCHES = ((20_000, 256), (10_000, 128), (0, 64))  # from how many rows on, and rows per step
 EPOCHS = (32, 512)  # fewest and most
+MANY, FEWER = 100_000, 16  # rows from which on fewer epochs predict as well, within 1 %
 STEPS = 1000  # where the epochs are in between
 
 
@@ -419,7 +420,7 @@ def plan(n_rows: int, batch_size: Any, max_iter: Any) -> tuple[int, int]:
     if batch_size == "auto":
         batch_size = next(batch for least, batch in BATCHES if n_rows >= least)
     batch = min(n_rows, batch_size)
-    fewest, most = EPOCHS
+    fewest, most = (FEWER, FEWER) if n_rows >= MANY else EPOCHS
     epochs = min(most, max(fewest, math.ceil(STEPS * batch / n_rows)))
     return batch, epochs if max_iter == "auto" else max_iter
 

@@ -27,8 +27,8 @@ encodings : tuple of {"squashed", "binned"}, default=("squashed", "binned")
     (`sknnlab.preprocessing.PiecewiseLinearEncoder`), fewer where more than 128 columns would
     make more than 2,048 of them, none from 1,025 columns on. Sparse rows are only squashed.
 max_iter : int or "auto", default="auto"
-    Epochs of each member, of which the best by its fold is kept. "auto" is 32, and more for
-    few rows, up to 512, so that there are a thousand steps.
+    Epochs of each member, of which the best by its fold is kept. "auto" is 32; more for few
+    rows, up to 512, so that there are a thousand steps; 16 from 100,000 rows on.
 batch_size : int or "auto", default="auto"
     Rows per step; "auto" is 64, from 10,000 rows on 128 and from 20,000 on 256, which on the
     same epochs predict as well and take less time.""",
@@ -59,7 +59,8 @@ temperatures_ : ndarray of shape (n_estimators,)
 held_out_score_ : float
     Score of the members (accuracy or R^2, or that of `scoring`) on the rows that they held
     out. Optimistic, as these also chose epochs, weights and temperatures; pessimistic, as each
-    row is there predicted by one member of each encoding only. See Notes.
+    row is there predicted by one member of each encoding only. Over folds of nine sets it was
+    0.003 +- 0.005 above the score of new rows, on the noisiest of them 0.03.
 history_ : dict of list
     One row for each epoch of each member: `member` and what its own ``history_`` holds. A
     DataFrame accepts it.
