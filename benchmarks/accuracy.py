@@ -304,7 +304,7 @@ def recipes(seed: int) -> list[Recipe]:
 
 def convolutions(seed: int) -> list[Recipe]:
     """Return the convolutional recipes for coloured images."""
-    scaled = ImageCenterer(SHAPE, mean="channel", scale="channel")
+    scaled = ImageCenterer("channel", scale="channel", image_shape=SHAPE)
     small = ConvNetClassifier(
         image_shape=SHAPE,
         augmentation=[RandomFlip(SHAPE), RandomShift(SHAPE, max_shift=4, mode="edge")],

@@ -21,6 +21,7 @@ from sknnlab._engine.layers import (
     Scratch,
     SparseRows,
     TouchedRows,
+    convolve_and_pool,
     pool_first,
 )
 from sknnlab._engine.network import Network
@@ -32,7 +33,8 @@ __all__ = ["Program"]
 
 # Neighbours that one layer may replace in training: what makes it, or returns None.
 FUSIONS: dict[tuple[type[Layer], ...], Callable[..., Layer | None]] = {
-    (Convolution, Activate, Pool): pool_first,
+    (Convolution, Activate, Pool): convolve_and_pool,
+    (Activate, Pool): pool_first,
 }
 
 

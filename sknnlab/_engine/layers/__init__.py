@@ -11,7 +11,7 @@ from sknnlab._engine.layers.base import (
     Substitute,
     TouchedRows,
 )
-from sknnlab._engine.layers.convolution import Convolution, pool_first
+from sknnlab._engine.layers.convolution import Convolution, convolve_and_pool, pool_first
 from sknnlab._engine.layers.dense import Dense
 from sknnlab._engine.layers.dropout import ChannelDropout, Dropout
 from sknnlab._engine.layers.flatten import Flatten
@@ -40,5 +40,6 @@ __all__ = [
     "SparseRows",
     "Substitute",
     "TouchedRows",
+    "convolve_and_pool",
     "pool_first",
 ]

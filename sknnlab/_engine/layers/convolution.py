@@ -14,7 +14,7 @@ from sknnlab._engine.layers.pooling import MaxPoolOp, Pool
 from sknnlab._engine.parameters import Param, Views
 from sknnlab._engine.windows import PIECE, Images, Pair, Windows, flipped, in_window_order
 
-__all__ = ["Convolution", "pool_first"]
+__all__ = ["Convolution", "convolve_and_pool", "pool_first"]
 
 SCRATCH = 1 << 18  # numbers: what the buffers of the images in work may hold, to stay cached
 MOST = 64  # images in work
@@ -311,8 +311,38 @@ class _ConvolvedPoolOp(Op):
         return delta if self._dx is None else self._dx
 
 
-def pool_first(convolution: Convolution, activation: Activate, pool: Pool) -> Layer | None:
+class PooledFirst(Substitute):
+    """An activation that never falls after the pooling that follows it."""
+
+    reads_output = True
+
+    def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
+        return _PooledFirstOp(self.layers, x, batch)
+
+
+class _PooledFirstOp(Op):
+    def __init__(self, layers: Sequence[Layer], x: np.ndarray, batch: Batch):
+        activation, pool = layers
+        self._pool = pool.bind(x, {}, batch, True)
+        self._activate = activation.bind(self._pool.out, {}, batch, True)
+        self.out = self._activate.out
+
+    def forward(self) -> None:
+        self._pool.forward()
+        self._activate.forward()
+
+    def backward(self, delta: np.ndarray) -> np.ndarray:
+        return self._pool.backward(self._activate.backward(delta.reshape(self.out.shape)))
+
+
+def pool_first(activation: Activate, pool: Pool) -> Layer | None:
+    """Return the layer that does what both do, if pooling may come first."""
+    rises = activation.activation.increasing
+    return PooledFirst([activation, pool]) if rises and pool.pooling == "max" else None
+
+
+def convolve_and_pool(convolution: Convolution, activation: Activate, pool: Pool) -> Layer | None:
     """Return the layer that does what the three do, if pooling may come first."""
-    if not activation.activation.increasing or pool.pooling != "max":
+    if pool_first(activation, pool) is None or not convolution.trained_bias:
         return None
-    return ConvolvedPool([convolution, activation, pool]) if convolution.trained_bias else None
+    return ConvolvedPool([convolution, activation, pool])
