@@ -7,20 +7,25 @@ and `ScoringMonitor` work beside them. Each acts at the end of an epoch. To writ
 
 from __future__ import annotations
 
+import copy
 import math
 import os
 import pathlib
 import pickle
 import time
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 
-from sknnlab._component import check_real
+from sknnlab._component import check_choice, check_real
 from sknnlab._engine.statistics import one_pass
+from sknnlab._files import remove_partial, write_whole
 
-__all__ = ["Checkpoint", "Monitor", "StopWhen"]
+__all__ = ["Checkpoint", "Monitor", "Saved", "StopWhen"]
 
 
 class _EpochCallback:
@@ -135,10 +140,12 @@ def _some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
 class Checkpoint(_EpochCallback):
     """Write the estimator to a file every few epochs, whole or not at all.
 
-    The file is a pickle of an estimator that predicts as if training had ended there.
-    Read it with ``pickle.load`` (files you trust only); its next ``fit`` on the same data
-    goes on from there and ends with the same bits as a run without interruption (not under
-    L-BFGS, which begins anew).
+    The file holds an estimator that predicts as if training had ended there. `load` reads it;
+    its next ``fit`` on the same data goes on from there and ends with the same bits as a run
+    without interruption (not under L-BFGS, which begins anew).
+
+    A loss of power leaves the file of before or the new one: it is written beside, and takes
+    its place when it is on the disk. What a killed run has left beside is removed by the next.
 
     Parameters
     ----------
@@ -146,10 +153,16 @@ class Checkpoint(_EpochCallback):
         The file, replaced every time.
     every : int, default=1
         Epochs from one to the next, >= 1.
+    format : {"pickle", "skops"}, default="pickle"
+        "skops" is a file that cannot run code when it is read, several times as large; it
+        needs skops, and leaves the callbacks out.
+    keep : int, default=1
+        How many to keep, >= 1: the one before in the file of the same name with ``.1``
+        added, that before it with ``.2``, and so on.
 
     Examples
     --------
-    >>> import pathlib, pickle, tempfile
+    >>> import pathlib, tempfile
     >>> from sklearn.datasets import load_iris
     >>> from sknnlab import MLPClassifier
     >>> from sknnlab.callback import Checkpoint
@@ -158,23 +171,41 @@ class Checkpoint(_EpochCallback):
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = pathlib.Path(folder) / "net.pickle"
     ...     _ = net.set_callbacks(Checkpoint(path, every=4)).fit(X, y)
-    ...     saved = pickle.loads(path.read_bytes())
-    >>> saved.n_iter_
+    ...     saved = Checkpoint.load(path, allow_pickle=True)
+    >>> print(saved)
+    MLPClassifier after epoch 8 of 10, loss 0.963 (pickle)
+    >>> saved.estimator.n_iter_
     8
     """
 
     resumes = True
 
-    def __init__(self, path: str | os.PathLike[str], every: int = 1):
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        every: int = 1,
+        *,
+        format: str = "pickle",
+        keep: int = 1,
+    ):
         self.path = path
         self.every = every
+        self.format = format
+        self.keep = keep
 
     def setup(self, estimator: Any, context: Any) -> None:
-        """Check where to write."""
+        """Check where to write, and remove what a killed run has left there."""
         check_real(self, "every", 1, integer=True)
+        check_real(self, "keep", 1, integer=True)
+        check_choice(self, "format", ("pickle", "skops"))
+        if self.format == "skops":
+            _skops()
         folder = pathlib.Path(self.path).resolve().parent
         if not folder.is_dir():
             raise ValueError(f"path={str(self.path)!r} is in a folder that does not exist.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(f"path={str(self.path)!r} is in a folder that is read-only.")
+        remove_partial(pathlib.Path(self.path))
 
     def on_fit_task_end(
         self, estimator: Any, context: Any, *, fitted_estimator: Any = None
@@ -184,13 +215,153 @@ class Checkpoint(_EpochCallback):
             return
         if len(fitted_estimator.history_["epoch"]) % self.every:
             return
-        path = pathlib.Path(self.path)
-        partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_bytes(pickle.dumps(fitted_estimator))
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        if self.format == "skops":
+            plain = copy.copy(fitted_estimator).set_callbacks()
+            content = _skops().dumps(plain, compression=zipfile.ZIP_DEFLATED)
+        else:
+            content = pickle.dumps(fitted_estimator)
+        write_whole(pathlib.Path(self.path), content, self.keep)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_pickle: bool = False,
+        trusted: Sequence[str] = (),
+    ) -> Saved:
+        """Read a checkpoint, of either format.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+        allow_pickle : bool, default=False
+            Whether to read a pickle, which can run any code: say True for files you trust.
+        trusted : sequence of str, default=()
+            Types beside our own public ones that a skops file may hold.
+
+        Returns
+        -------
+        saved : Saved
+            The estimator, and what is known of it; prints as one line.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no such file.
+        ValueError
+            The file is a pickle and `allow_pickle` is not set, is cut off, holds types that
+            are not trusted or no estimator, or is of a version that is not read here.
+        ImportError
+            The file is of skops, which is missing.
+        """
+        content = pathlib.Path(path).read_bytes()
+        if content.startswith(ZIP):
+            kind, estimator = "skops", _from_skops(content, path, trusted)
+        elif not allow_pickle:
+            raise ValueError(
+                f"{str(path)!r} is no file of skops; to read it as a pickle, which can run any "
+                "code, pass allow_pickle=True if you trust it. Checkpoint(format='skops') "
+                "writes files that need no trust."
+            )
+        else:
+            kind, estimator = "pickle", _from_pickle(content, path)
+        if not hasattr(estimator, "history_"):
+            raise ValueError(f"{str(path)!r} holds no checkpoint, but a {type(estimator)}.")
+        return Saved(estimator, kind)
+
+
+ZIP = b"PK\x03\x04"  # how a file of skops begins
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a checkpoint holds.
+
+    Attributes
+    ----------
+    estimator : estimator
+        Predicts as if training had ended there, and goes on from there in ``fit``.
+    format : {"pickle", "skops"}
+        Of the file.
+    """
+
+    estimator: Any
+    format: str
+
+    @property
+    def epoch(self) -> int:
+        """After which epoch it was written."""
+        return self.estimator.history_["epoch"][-1]
+
+    @property
+    def loss(self) -> float:
+        """The loss of that epoch."""
+        return self.estimator.history_["loss"][-1]
+
+    @property
+    def validation_score(self) -> float:
+        """The validation score of that epoch, NaN if there is none."""
+        return self.estimator.history_["validation_score"][-1]
+
+    def __str__(self) -> str:
+        score = self.validation_score
+        known = "" if math.isnan(score) else f", validation score {score:.4g}"
+        return (
+            f"{type(self.estimator).__name__} after epoch {self.epoch} of "
+            f"{self.estimator.max_iter}, loss {self.loss:.3g}{known} ({self.format})"
+        )
+
+
+def _skops() -> Any:
+    """Return skops.io, or say who needs it."""
+    try:
+        import skops.io
+    except ImportError as error:
+        raise ImportError("Checkpoint(format='skops') needs skops; pip install skops.") from error
+    return skops.io
+
+
+def _cut_off(path: Any) -> str:
+    return (
+        f"{str(path)!r} is cut off or no checkpoint. Checkpoint writes whole files, so it was cut "
+        "on the way here; copy it again, or take the one before (keep=2)."
+    )
+
+
+def _from_pickle(content: bytes, path: Any) -> Any:
+    try:
+        return pickle.loads(content)
+    except (EOFError, pickle.UnpicklingError) as error:
+        raise ValueError(_cut_off(path)) from error
+
+
+def _from_skops(content: bytes, path: Any, trusted: Sequence[str]) -> Any:
+    io = _skops()
+    try:
+        found = io.get_untrusted_types(data=content)
+    except (zipfile.BadZipFile, EOFError, KeyError) as error:
+        raise ValueError(_cut_off(path)) from error
+    others = sorted(name for name in found if not is_ours(name) and name not in trusted)
+    if others:
+        raise ValueError(
+            f"{str(path)!r} holds the types {others}, which are not of sknnlab; if you trust "
+            f"them, pass trusted={others}."
+        )
+    return io.loads(content, trusted=found)
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a type's full name is that of a public class of this package.
+
+    Examples
+    --------
+    >>> is_ours("sknnlab.activations.ReLU"), is_ours("os.system")
+    (True, False)
+    """
+    module, _, kind = name.rpartition(".")
+    return module.split(".")[0] == "sknnlab" and not kind.startswith("_") and kind[:1].isupper()
 
 
 class StopWhen(_EpochCallback):

@@ -1,17 +1,24 @@
 """Callbacks: scikit-learn's protocol and its own callbacks, and ours."""
 
+import os
+import pathlib
 import pickle
+import platform
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import sknnlab
 from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor
 from sknnlab.augmentation import GaussianNoise
 from sknnlab.callback import Checkpoint, Monitor, StopWhen
@@ -212,6 +219,163 @@ def test_a_checkpoints_folder_must_be_there(iris, tmp_path):
         model.fit(*iris)
 
 
+@pytest.mark.parametrize("name", CHECKPOINTED)
+def test_training_goes_on_from_a_checkpoint_of_skops_to_the_same_bits(name, iris, tmp_path):
+    pytest.importorskip("skops")
+    path = tmp_path / "net.skops"
+    model = MLPClassifier((9,), max_iter=12, random_state=0, batch_size=32, **CHECKPOINTED[name])
+    whole = clone(model).fit(*iris)
+    callbacks = Checkpoint(path, format="skops"), Recorder(stop_after=5)
+    clone(model).set_callbacks(*callbacks).fit(*iris)
+    resumed = Checkpoint.load(path).estimator.fit(*iris)
+    assert resumed.loss_curve_ == whole.loss_curve_
+    assert_array_equal(resumed.predict_proba(iris[0]), whole.predict_proba(iris[0]))
+
+
+def test_a_checkpoint_says_what_is_in_it(iris, tmp_path):
+    path = tmp_path / "net"
+    model = MLPClassifier(max_iter=7, random_state=0).set_callbacks(Checkpoint(path, every=2))
+    model.fit(*iris, X_val=iris[0], y_val=iris[1])
+    saved = Checkpoint.load(path, allow_pickle=True)
+    assert (saved.epoch, saved.format) == (6, "pickle")
+    assert saved.loss == model.history_["loss"][5]
+    assert saved.validation_score == model.history_["validation_score"][5]
+    assert str(saved).startswith("MLPClassifier after epoch 6 of 7, loss")
+    assert "validation score" in str(saved)
+
+
+def test_the_last_few_checkpoints_are_kept_in_order(iris, tmp_path):
+    path = tmp_path / "net"
+    model = MLPClassifier(max_iter=9).set_callbacks(Checkpoint(path, every=2, keep=3))
+    model.fit(*iris)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["net", "net.1", "net.2"]
+    for name, epoch in (("net", 8), ("net.1", 6), ("net.2", 4)):
+        assert Checkpoint.load(tmp_path / name, allow_pickle=True).epoch == epoch
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_running_one_writes_is_not(iris, tmp_path):
+    killed = subprocess.Popen([sys.executable, "-c", ""])
+    killed.wait()
+    host = platform.node()
+    left = tmp_path / f"net.{host}.{killed.pid}.partial"
+    alive = [tmp_path / f"net.{host}.{os.getppid()}.partial", tmp_path / "net.elsewhere.1.partial"]
+    for one in (left, *alive):
+        one.write_bytes(b"half")
+    MLPClassifier(max_iter=1).set_callbacks(Checkpoint(tmp_path / "net")).fit(*iris)
+    assert not left.exists()
+    assert all(one.exists() for one in alive)
+
+
+DATA = pathlib.Path(__file__).parent / "data"
+
+
+@pytest.mark.parametrize("format", ["pickle", "skops"])
+@pytest.mark.filterwarnings("ignore:.*pickled by sknnlab:UserWarning")
+def test_a_stored_checkpoint_of_format_2_is_read_and_goes_on(format):
+    if format == "skops":
+        pytest.importorskip("skops")
+    known = np.load(DATA / "checkpoint_2.npz")
+    path = DATA / f"checkpoint_2.{format}"
+    saved = Checkpoint.load(path, allow_pickle=format == "pickle")
+    assert saved.epoch == 5
+    assert_allclose(saved.estimator.predict_proba(known["X"]), known["proba"], rtol=1e-9)
+    resumed = saved.estimator.set_callbacks().fit(known["X"], known["y"])
+    assert resumed.n_iter_ == 8
+
+
+# -- bad files, bad folders --------------------------------------------------------------
+
+
+def test_a_pickle_is_not_read_unasked(iris, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return pathlib.Path.touch, (tmp_path / "exploded",)
+
+    (tmp_path / "net").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(ValueError, match="pass allow_pickle=True if you trust it"):
+        Checkpoint.load(tmp_path / "net")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("format", ["pickle", "skops"])
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_a_checkpoint_that_was_cut_off_is_refused_in_words(format, share, tmp_path):
+    if format == "skops":
+        pytest.importorskip("skops")
+    content = (DATA / f"checkpoint_2.{format}").read_bytes()
+    (tmp_path / "net").write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ValueError, match="is cut off or no checkpoint"):
+        Checkpoint.load(tmp_path / "net", allow_pickle=True)
+
+
+def test_what_is_no_checkpoint_or_of_another_version_is_refused_in_words(tmp_path):
+    (tmp_path / "text").write_bytes(pickle.dumps("a text"))
+    with pytest.raises(ValueError, match="holds no checkpoint"):
+        Checkpoint.load(tmp_path / "text", allow_pickle=True)
+    with pytest.raises(ValueError, match=r"in format 1; .* reads format 2"):
+        Checkpoint.load(DATA / "fitted_0_1.pickle", allow_pickle=True)
+    with pytest.raises(FileNotFoundError):
+        Checkpoint.load(tmp_path / "none")
+
+
+def test_types_of_others_are_read_only_when_they_are_trusted(iris, tmp_path):
+    skops = pytest.importorskip("skops.io")
+    model = MLPClassifier(max_iter=1).fit(*iris)
+    model.random_state = pathlib.PurePosixPath("anything")
+    skops.dump(model, tmp_path / "net")
+    with pytest.raises(ValueError, match=r"types \['pathlib.PurePosixPath'\]") as caught:
+        Checkpoint.load(tmp_path / "net")
+    assert "trusted=" in str(caught.value)
+    trusted = ["pathlib.PurePosixPath"]
+    assert Checkpoint.load(tmp_path / "net", trusted=trusted).estimator.n_iter_ == 1
+
+
+FITS = """
+import os, resource, sys
+from sknnlab import MLPClassifier
+from sknnlab.callback import Checkpoint
+limit, another_user = int(sys.argv[2]), int(sys.argv[3])
+MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])  # all files are read before rights go
+if another_user:
+    os.setuid(another_user)
+if limit:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+MLPClassifier(max_iter=2).set_callbacks(Checkpoint(sys.argv[1])).fit([[0.0], [1.0]], [0, 1])
+"""
+
+
+def run_of_its_own(path, limit=0, another_user=0):
+    """Fit with a checkpoint in a process of its own; return what it complains of."""
+    command = [sys.executable, "-c", FITS, str(path), str(limit), str(another_user)]
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(sknnlab.__file__).parents[1])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.skipif(os.name != "posix", reason="limits are the system's")
+def test_a_full_disk_leaves_the_checkpoint_before_and_is_said(tmp_path):
+    path = tmp_path / "net"
+    path.write_bytes(b"before")
+    said = run_of_its_own(path, limit=1000)
+    assert "could not be written" in said
+    assert "is as it was" in said
+    assert path.read_bytes() == b"before"
+    assert [one.name for one in tmp_path.iterdir()] == ["net"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are the system's")
+def test_a_read_only_folder_is_said_before_training():
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o555)
+        # the administrator may write everywhere, so another user has to try
+        other = 65534 if os.geteuid() == 0 else 0
+        said = run_of_its_own(pathlib.Path(name) / "net", another_user=other)
+        assert "is in a folder that is read-only" in said
+        assert not os.listdir(name)
+        os.chmod(name, 0o755)
+
+
 def test_stop_when_obeys_time_target_and_explosion(iris):
     X, y = iris
     timed = StopWhen(time_limit=0.05)
@@ -238,6 +402,8 @@ def test_stop_when_obeys_time_target_and_explosion(iris):
         (StopWhen(exploded=1), "exploded of StopWhen must be a number > 1"),
         (StopWhen(target=0.5), "needs a validation score"),
         (Monitor(every=0), "every of Monitor must be an integer >= 1"),
+        (Checkpoint("x", keep=0), "keep of Checkpoint must be an integer >= 1"),
+        (Checkpoint("x", format="zip"), "format of Checkpoint must be one of"),
     ],
 )
 def test_what_a_callback_cannot_do_is_said(callback, error, iris):

@@ -70,12 +70,7 @@ def test_every_activation_says_the_same_in_torch_and_comes_back(name, batchnorm,
     [
         MLPClassifier((), learn_input_scale=True, **SHORT),
         MLPClassifier((5, 4), learn_input_scale=True, dropout=0.5, dtype="float32", **SHORT),
-        MLPRegressor(
-            hidden_layer_sizes=(5,),
-            activation=["maxout"],
-            batchnorm=BatchNorm(epsilon=0.1),
-            **SHORT,
-        ),
+        MLPRegressor(activation=["maxout"], batchnorm=BatchNorm(epsilon=0.1), **SHORT),
         LinearSVMSoftmax(max_iter=3, fit_intercept=False),
     ],
     ids=["linear", "float32", "regressor", "svm"],

@@ -33,7 +33,7 @@ PARTS = {
 }
 # each floor imports from those below it; rooms on one floor do not import each other
 FLOORS = [
-    {"_version", "_numerics"},
+    {"_version", "_numerics", "_files"},
     {"_component", "_images"},
     {"_image_rows"},
     PARTS,

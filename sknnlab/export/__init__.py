@@ -5,6 +5,11 @@ torch; each is imported by its function alone. Importing this module makes our c
 to an installed skl2onnx, so that ``skl2onnx.to_onnx`` works as well, on whatever holds them:
 Pipelines, ColumnTransformers, CalibratedClassifierCV, VotingClassifier, StackingClassifier.
 
+Files need nothing from here: every estimator goes through ``skops.io.dump``, fitted or not,
+and ``skops.io.get_untrusted_types(file=path)`` of a network or a transformer lists public
+classes of sknnlab alone, which one passes on: ``skops.io.load(path, trusted=that_list)``. (A
+search and the ensembles for tables bring types of scikit-learn along.)
+
 The tables of ``_layers.py`` (ONNX) and ``_torch_layers.py`` are, beside the engine's own
 folder, the one place where kinds of layer are named: a new kind, activation or link gets a
 line in each.
