@@ -23,6 +23,7 @@ import scipy.sparse
 
 from sknnlab._component import check_choice, check_real
 from sknnlab._engine.statistics import one_pass
+from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._files import remove_partial, write_whole
 
 __all__ = ["Checkpoint", "Monitor", "Saved", "StopWhen"]
@@ -35,6 +36,11 @@ class _EpochCallback:
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Start anew: the instance may have served another fit."""
+        if not isinstance(estimator, NeuralNetwork):
+            raise TypeError(
+                f"{type(self).__name__} follows the epochs of one network, which "
+                f"{type(estimator).__name__} is not; set it on a network itself."
+            )
 
     def teardown(self, estimator: Any, context: Any) -> None:
         """Keep nothing of the data."""
@@ -86,6 +92,7 @@ class Monitor(_EpochCallback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Begin a new history."""
+        super().setup(estimator, context)
         check_real(self, "every", 1, integer=True)
         check_real(self, "n_samples", 1, integer=True)
         columns = ("epoch", "training_score", "gradient_norm")
@@ -195,6 +202,7 @@ class Checkpoint(_EpochCallback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Check where to write, and remove what a killed run has left there."""
+        super().setup(estimator, context)
         check_real(self, "every", 1, integer=True)
         check_real(self, "keep", 1, integer=True)
         check_choice(self, "format", ("pickle", "skops"))
@@ -405,6 +413,7 @@ class StopWhen(_EpochCallback):
 
     def setup(self, estimator: Any, context: Any) -> None:
         """Start the clock."""
+        super().setup(estimator, context)
         if self.time_limit is not None:
             check_real(self, "time_limit", 0, low_open=True)
         if self.target is not None:

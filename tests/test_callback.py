@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import sknnlab
-from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor
+from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor, TabularMLPClassifier
 from sknnlab.augmentation import GaussianNoise
 from sknnlab.callback import Checkpoint, Monitor, StopWhen
 
@@ -418,3 +418,11 @@ def test_verbose_tells_loss_validation_rate_and_time(iris, capsys):
     for word in ("Iteration 1", "loss", "validation score", "learning rate", " s, at most"):
         assert word in lines[0]
     assert "to go" not in lines[-1]
+
+
+@pytest.mark.parametrize("kind", [Monitor, StopWhen, Checkpoint])
+def test_what_follows_one_network_refuses_an_ensemble(kind, iris, tmp_path):
+    callback = kind(tmp_path / "net.pickle") if kind is Checkpoint else kind()
+    model = TabularMLPClassifier(1, max_iter=2).set_callbacks(callback)
+    with pytest.raises(TypeError, match="follows the epochs of one network"):
+        model.fit(*iris)
