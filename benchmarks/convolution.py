@@ -7,6 +7,9 @@ Each engine runs in a process of its own; all take turns, several times after a 
 ratio is the median of the paired ratios of CPU times where one thread is used (other work on
 the machine then disturbs both alike), of wall-clock times elsewhere. torch is eager with fused
 Adam, in the better of its two memory layouts.
+
+NumPy's OpenBLAS takes kernels without AVX-512 on some processors that have it (AMD's), and torch
+does not; OPENBLAS_CORETYPE=SkylakeX in the environment then makes our products twice as fast.
 """
 
 from __future__ import annotations
