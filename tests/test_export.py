@@ -26,6 +26,8 @@ from sknnlab import (
     LinearSVMSoftmax,
     MLPClassifier,
     MLPRegressor,
+    TabularMLPClassifier,
+    TabularMLPRegressor,
 )
 from sknnlab.activations import ACTIVATIONS, ELU, GELU, LeakyReLU, ReLU
 from sknnlab.feature_extraction import HiddenFeatures
@@ -309,6 +311,71 @@ def test_skl2onnx_knows_our_classes_by_itself(iris):
     model = make_pipeline(StandardScaler(), MLPClassifier(**SHORT)).fit(X, y)
     _, rows = outputs(theirs(model, X[:1]), X)
     assert_allclose([list(row.values()) for row in rows], model.predict_proba(X), atol=1e-5)
+
+
+# -- tables ------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def table():
+    pd = pytest.importorskip("pandas")
+    rng = np.random.default_rng(SEED)
+    n = 150
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=n),
+            "count": rng.integers(0, 9, n),
+            "two": rng.choice(["p", "q"], n),
+            "few": rng.choice(["x", "y", "z"], n),
+            "flag": rng.normal(size=n) > 0,
+            "many": rng.integers(0, 60, n).astype(str),
+        }
+    )
+    frame.loc[3::7, "number"] = np.nan
+    frame.loc[0::9, "few"] = None
+    return frame
+
+
+def table_outputs(model, X):
+    """Return what the graph says of a frame: an input for each column."""
+    graph = to_onnx(model, X)
+    session = onnxruntime.InferenceSession(graph.SerializeToString())
+    columns = {name: X[name].to_numpy().reshape(-1, 1) for name in X.columns}
+    for name, values in columns.items():
+        if values.dtype == object:
+            columns[name] = np.where(X[[name]].isna(), "", values).astype(object)
+    return session.run(None, columns)
+
+
+TABLE = {"n_estimators": 4, "max_iter": 2, "random_state": SEED}
+
+
+@pytest.mark.parametrize("kind", ["binary", "strings", "multilabel", "one class"])
+def test_an_ensemble_of_classifiers_of_tables_says_the_same_in_onnx(kind, table, rng):
+    model = TabularMLPClassifier(**TABLE).fit(table, targets(kind, len(table), rng))
+    unseen = table.assign(two="new")
+    for X in (table, unseen):
+        labels, probabilities = table_outputs(model, X)
+        assert_allclose(probabilities, model.predict_proba(X), atol=1e-10)
+        assert_array_equal(labels, model.predict(X))
+
+
+@pytest.mark.parametrize("loss", ["squared_error", "poisson"])
+@pytest.mark.parametrize("n_outputs", [1, 2])
+def test_an_ensemble_of_regressors_of_tables_says_the_same_in_onnx(loss, n_outputs, table, rng):
+    y = rng.poisson(3, (len(table), n_outputs)).astype(float)
+    model = TabularMLPRegressor(loss=loss, **TABLE).fit(table, y[:, 0] if n_outputs == 1 else y)
+    (given,) = table_outputs(model, table)
+    assert_allclose(given, model.predict(table).reshape(given.shape), rtol=1e-10, atol=1e-10)
+
+
+def test_an_ensemble_of_a_matrix_of_numbers_says_the_same_in_onnx(rng):
+    X, y = rng.normal(size=(120, 3)), rng.integers(0, 3, 120)
+    X[::5, 1] = np.nan
+    check(TabularMLPClassifier(**TABLE).fit(X, y), X, np.float64)
+    # a position in a narrow bin is a difference of near numbers over its width
+    check(TabularMLPClassifier(**TABLE).fit(X, y), X, np.float32, 1e-4)
+    check(TabularMLPRegressor(**TABLE).fit(csr_array(np.nan_to_num(X)), y), X, np.float64)
 
 
 # -- what cannot be exported -------------------------------------------------------------

@@ -38,8 +38,9 @@ def to_onnx(
         One of ours, or whatever skl2onnx knows that holds ours. A fitted search stands for
         its `best_estimator_`. A TransformedTargetRegressor needs a linear transformer.
     X : array or frame, default=None
-        Rows from which the types of the inputs are taken; one is enough. bytes (uint8) are
-        read as the estimator reads them.
+        Rows from which the types of the inputs are taken: a matrix is one input, a frame has
+        one for each column, of shape (n_samples, 1). bytes (uint8) are read as the estimator
+        reads them. A text that is missing is the empty string in ONNX.
     initial_types : list of (str, type of skl2onnx), default=None
         The inputs, instead of X.
     target_opset : int or dict, default=None
@@ -92,9 +93,11 @@ def to_onnx(
     given = dict(options or {})
     if is_classifier(model):
         given[id(model)] = {"zipmap": False, **given.get(id(model), {})}
+    if initial_types is None and hasattr(X, "columns"):
+        initial_types = _types_of_columns(X)
     return skl2onnx.to_onnx(
         model,
-        None if initial_types is not None else _first_row(X),
+        None if initial_types is not None else np.asarray(X)[:1],
         initial_types=initial_types,
         target_opset=target_opset,
         options=given,
@@ -112,5 +115,25 @@ def _refuse_sparse(X: Any) -> None:
         raise TypeError("ONNX models take dense rows; pass some rows of X.toarray().")
 
 
-def _first_row(X: Any) -> Any:
-    return X[:1] if hasattr(X, "columns") else np.asarray(X)[:1]
+def _types_of_columns(X: Any) -> list[tuple[str, Any]]:
+    """Return an input for each column of a frame of pandas or polars, by what it holds."""
+    return [(name, _type_of(np.asarray(X[name]))([None, 1])) for name in X.columns]
+
+
+def _type_of(values: np.ndarray) -> Any:
+    """Return the type of a column; what is missing in it is not looked at."""
+    from skl2onnx.common import data_types as types
+
+    if values.dtype.kind == "O":
+        known = [one for one in values if one is not None and one == one]
+        if any(isinstance(one, str) for one in known):
+            return types.StringTensorType
+        values = np.asarray(known)
+    if values.dtype.kind == "b":
+        return types.BooleanTensorType
+    if values.dtype.kind in "iu":
+        return types.Int64TensorType
+    if values.dtype.kind == "f":
+        single = values.dtype == np.float32
+        return types.FloatTensorType if single else types.DoubleTensorType
+    return types.StringTensorType

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sklearn.compose import TransformedTargetRegressor
 
 from sknnlab import linear_model, neural_network, preprocessing
-from sknnlab.export import _networks, _targets, _transformers
+from sknnlab.export import _networks, _tabular, _targets, _transformers
 from sknnlab.feature_extraction import HiddenFeatures
+from sknnlab.tabular import TabularMLPClassifier, TabularMLPRegressor
 
 __all__ = ["register"]
 
@@ -33,6 +34,8 @@ def register() -> None:
     for name, (shapes, convert) in _transformers.CONVERTERS.items():
         _register(getattr(preprocessing, name), shapes, convert)
     _register(TransformedTargetRegressor, _targets.transformed_shapes, _targets.transformed)
+    _register(TabularMLPClassifier, _tabular.classifier_shapes, _tabular.classifier, OPTIONS)
+    _register(TabularMLPRegressor, _tabular.regressor_shapes, _tabular.regressor)
     _register(HiddenFeatures, _networks.hidden_shapes, _networks.hidden_features)
 
 
