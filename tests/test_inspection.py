@@ -793,7 +793,14 @@ def test_early_stopping_is_not_told_to_go_on():
     assert "epochs (max_iter)" not in said(check_learning_curve(net, X, y))
 
 
-@pytest.mark.parametrize(("seed", "weight"), [(0, 0.9), (1, 0.93), (2, 0.95)])
+@pytest.mark.parametrize(
+    ("seed", "weight"),
+    [
+        (0, 0.9),
+        pytest.param(1, 0.93, marks=pytest.mark.slow),
+        pytest.param(2, 0.95, marks=pytest.mark.slow),
+    ],
+)
 def test_class_weights_put_an_end_to_the_complaint_of_imbalance(seed, weight):
     X, y = rare(seed, weight)
     net = MLPClassifier((10,), max_iter=60, learning_rate_init=0.01, random_state=0)

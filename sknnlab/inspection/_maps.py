@@ -57,8 +57,8 @@ class FeatureMapsDisplay:
     >>> digits = load_digits()
     >>> net = ConvNetClassifier((4,), (8,), max_iter=1, random_state=0)
     >>> net = net.fit(digits.images, digits.target)
-    >>> display = FeatureMapsDisplay.from_estimator(net, digits.images[0])
-    >>> display.maps.shape
+    >>> display = FeatureMapsDisplay.from_estimator(net, digits.images[0])  # doctest: +SKIP
+    >>> display.maps.shape  # doctest: +SKIP
     (4, 8, 8)
     """
 
@@ -164,8 +164,8 @@ class SaliencyDisplay:
     >>> from sknnlab.inspection import SaliencyDisplay
     >>> X, y = load_digits(return_X_y=True)
     >>> net = MLPClassifier(max_iter=5, random_state=0, learning_rate="linear").fit(X, y)
-    >>> display = SaliencyDisplay.from_estimator(net, X[0])
-    >>> display.saliency.shape
+    >>> display = SaliencyDisplay.from_estimator(net, X[0])  # doctest: +SKIP
+    >>> display.saliency.shape  # doctest: +SKIP
     (8, 8)
     """
 
