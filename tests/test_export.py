@@ -347,6 +347,17 @@ def table_outputs(model, X):
     return session.run(None, columns)
 
 
+def test_columns_of_a_frame_go_into_a_network_and_a_transformer_of_numbers(table):
+    X = table[["number", "count"]].fillna(0.0)
+    y = table["flag"].to_numpy()
+    for model in (MLPClassifier(**SHORT), make_pipeline(SquashingScaler(), MLPClassifier(**SHORT))):
+        _, probabilities = table_outputs(model.fit(X, y), X)
+        assert_allclose(probabilities, model.predict_proba(X), atol=1e-10)
+    model = MLPClassifier(**SHORT).fit(X, y)
+    with pytest.raises(ValueError, match="'two' is of texts; put an encoder before it"):
+        to_onnx(model, table[["number", "two"]])
+
+
 TABLE = {"n_estimators": 4, "max_iter": 2, "random_state": SEED}
 
 

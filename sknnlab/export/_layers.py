@@ -246,8 +246,7 @@ def layers(g: Graph, x: str, of: Any, shape: Shape) -> str:
 
 
 def rows(g: Graph, x: str, in_shape: Shape, byte_unit: float) -> str:
-    """Return an input in the graph's dtype and in the network's shape; bytes have a unit."""
-    x = g.cast(x)
+    """Return floats in the network's shape; what were bytes have a unit."""
     if byte_unit != 1:
         x = g.node("Mul", x, byte_unit)
     return g.reshape(x, -1, *in_shape)

@@ -13,9 +13,11 @@ from sknnlab.export._layers import LINKS, network
 __all__ = [
     "classifier",
     "classifier_shapes",
+    "floats",
     "graph_of",
     "hidden_features",
     "hidden_shapes",
+    "joined",
     "regressor",
     "regressor_shapes",
 ]
@@ -47,10 +49,26 @@ def floats(operator: Any, *shape: Any) -> Any:
 
 
 def _raw(g: Graph, operator: Any, inference: Any) -> str:
-    (given,) = operator.inputs
-    return network(
-        g, given.full_name, inference, isinstance(given.type, data_types().UInt8TensorType)
-    )
+    of_bytes = isinstance(operator.inputs[0].type, data_types().UInt8TensorType)
+    return network(g, joined(g, operator), inference, of_bytes)
+
+
+def joined(g: Graph, operator: Any) -> str:
+    """Return the operator's inputs, a frame's columns, as one matrix of floats.
+
+    Raises
+    ------
+    ValueError
+        A column of texts.
+    """
+    for one in operator.inputs:
+        if isinstance(one.type, data_types().StringTensorType):
+            raise ValueError(
+                f"{type(operator.raw_operator).__name__} takes numbers, and the input "
+                f"{one.raw_name!r} is of texts; put an encoder before it."
+            )
+    columns = [g.cast(one.full_name) for one in operator.inputs]
+    return columns[0] if len(columns) == 1 else g.node("Concat", *columns, axis=1)
 
 
 # -- classifiers -----------------------------------------------------------------------

@@ -7,14 +7,17 @@ from typing import Any
 import numpy as np
 
 from sknnlab.export._graph import Graph
-from sknnlab.export._networks import floats, graph_of
+from sknnlab.export._networks import floats, graph_of, joined
 
 __all__ = ["CONVERTERS", "bins", "bins_shape", "same_shape", "squashed"]
 
 
 def same_shape(operator: Any) -> None:
     """Set the type of what leaves in the shape that it came in."""
-    operator.outputs[0].set_type(floats(operator, *operator.inputs[0].type.shape[1:]))
+    shape = operator.inputs[0].type.shape[1:]
+    if len(operator.inputs) > 1:
+        shape = [len(operator.inputs)]
+    operator.outputs[0].set_type(floats(operator, *shape))
 
 
 def bins_shape(operator: Any) -> None:
@@ -71,19 +74,16 @@ def _as_operator(add: Any) -> Any:
 
     def convert(scope: Any, operator: Any, container: Any) -> None:
         g = graph_of(scope, operator, container)
-        x = g.cast(operator.inputs[0].full_name)
-        g.give(add(g, x, operator.raw_operator), operator.outputs[0])
+        g.give(add(g, joined(g, operator), operator.raw_operator), operator.outputs[0])
 
     return convert
 
 
 def _centerer(scope: Any, operator: Any, container: Any) -> None:
     g, model = graph_of(scope, operator, container), operator.raw_operator
-    given = operator.inputs[0]
-    n_dimensions = len(given.type.shape)
-    shape = [-1] if n_dimensions == 2 else list(given.type.shape[1:])
-    out = centered(g, g.cast(given.full_name), model, shape)
-    g.give(out, operator.outputs[0])
+    given = operator.inputs[0].type.shape
+    shape = [-1] if len(given) == 2 else list(given[1:])
+    g.give(centered(g, joined(g, operator), model, shape), operator.outputs[0])
 
 
 CONVERTERS = {
