@@ -30,7 +30,7 @@ def descend(optimizer, gradient, start, rate, n_steps):
     optimizer = clone(optimizer)  # without the state of an earlier path
     params = np.array(start, dtype=float)
     grad = np.empty_like(params)
-    optimizer.bind(params, grad, n_penalized=0)
+    optimizer.bind(params, grad)
     path = [params.copy()]
     for _ in range(n_steps):
         grad[...] = gradient(params)

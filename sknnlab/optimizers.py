@@ -219,7 +219,9 @@ class Optimizer(Solver):
         """Fill `out` with the diagonal of the step: what multiplies a steady gradient."""
         out.fill(rate)
 
-    def bind(self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group]) -> None:
+    def bind(
+        self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group] | None = None
+    ) -> None:
         """Work on `params` and `grad` from now on; state of the same size is kept.
 
         Parameters
@@ -228,8 +230,9 @@ class Optimizer(Solver):
             Changed in place by `step`.
         groups : sequence of Group
             All of the vector, in order. Those with a table change only in the rows that
-            `step` is given.
+            `step` is given. None is one group without a penalty.
         """
+        groups = [Group(0, params.size, False)] if groups is None else groups
         kept = getattr(self, "slots_", None)
         if kept is None or any(slot.size != params.size for slot in kept.values()):
             self.slots_ = {name: aligned_zeros(params.size, params.dtype) for name in self.slots}
@@ -831,7 +834,9 @@ class Adam(_TwoMoments):
         """Return whether rows of a weight matrix without a gradient may be passed over."""
         return self.lazy
 
-    def bind(self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group]) -> None:
+    def bind(
+        self, params: np.ndarray, grad: np.ndarray, groups: Sequence[Group] | None = None
+    ) -> None:
         """Work on `params` and `grad` from now on; see `Optimizer`."""
         super().bind(params, grad, groups)
         self._constants["epsilon"] /= math.sqrt(1 - self.beta_2)

@@ -20,6 +20,7 @@ pytest.importorskip("hypothesis")
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+import sknnlab
 from sknnlab import LinearSVMSoftmax, MLPClassifier, MLPRegressor
 from sknnlab.activations import ACTIVATIONS
 from sknnlab.augmentation import AUGMENTATIONS
@@ -303,13 +304,16 @@ def build(case: Case) -> Any:
     return net.set_params(max_iter=case.max_iter, **case.parameters)
 
 
+PACKAGE = pathlib.Path(sknnlab.__file__).parent
+
+
 def assert_said_in_words(error: Exception) -> None:
     """Check that an error was raised by us, or by scikit-learn for us, and says something."""
     assert len(str(error)) > 10
     frames = traceback.extract_tb(error.__traceback__)
-    rooms = [pathlib.Path(one.filename).parts for one in frames]
-    ours = max(i for i, room in enumerate(rooms) if "sknnlab" in room)
-    if any("sklearn" in room for room in rooms[ours + 1 :]):
+    files = [pathlib.Path(one.filename) for one in frames]
+    ours = max(i for i, file in enumerate(files) if PACKAGE in file.parents)
+    if any("sklearn" in file.parts for file in files[ours + 1 :]):
         return
     assert ours == len(frames) - 1, "raised within another library"
     assert (frames[-1].line or "raise").startswith("raise"), "raised by an operation, not by us"

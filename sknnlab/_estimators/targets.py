@@ -36,7 +36,13 @@ class Labels:
         """Return the labels found in y, or those given for all of ``partial_fit``."""
         if multilabel:
             return cls("multilabel", np.arange(y.shape[1]))
-        classes = np.unique(y if classes is None else np.asarray(classes))
+        try:
+            classes = np.unique(y if classes is None else np.asarray(classes))
+        except TypeError as error:
+            raise TypeError(
+                f"The labels in y are of several types, which have no order ({error}); make them "
+                "all strings, or all numbers."
+            ) from None
         return cls("binary" if len(classes) <= 2 else "multiclass", classes)
 
     @property

@@ -48,12 +48,14 @@ def cast_weights(weights: np.ndarray, dtype: np.dtype, may_be_zero: bool) -> np.
         Nothing but zeros (unless `may_be_zero`: such a call trains nothing), or weights
         that the dtype cannot hold.
     """
-    if not np.any(weights > 0) and not may_be_zero:
-        raise ValueError("class_weight and sample_weight together are zero for every row.")
+    if not np.any(weights > 0):
+        if not may_be_zero:
+            raise ValueError("class_weight and sample_weight together are zero for every row.")
+        return weights.astype(dtype)
     with np.errstate(over="ignore", under="ignore"):
         cast = weights.astype(dtype)
         total = cast.sum()
-    if not np.isfinite(total) or not (total > 0 or may_be_zero):
+    if not (0 < total < np.inf):
         raise ValueError(
             f"Weights from {weights.min():g} to {weights.max():g} (sample_weight times "
             f"class_weight) are too {'large' if total > 0 else 'small'} for {dtype}; rescale them."
