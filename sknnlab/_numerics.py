@@ -145,6 +145,12 @@ def _identity(raw: np.ndarray) -> np.ndarray:
     return raw
 
 
+def _exp(raw: np.ndarray) -> np.ndarray:
+    """Return ``exp(raw)``, infinite where it overflows."""
+    with np.errstate(over="ignore"):
+        return np.exp(raw)
+
+
 def _log_softmax(raw: np.ndarray) -> np.ndarray:
     """Return the logarithm of `softmax`, with the same floor."""
     return np.maximum(log_softmax(raw, axis=1), math.log(np.finfo(raw.dtype).tiny))
@@ -160,7 +166,7 @@ Link = Callable[[np.ndarray], np.ndarray]
 # From raw predictions to what the user sees, and to its logarithm.
 LINKS: dict[str, Link] = {
     "identity": _identity,
-    "exp": np.exp,
+    "exp": _exp,
     "logistic": logistic,
     "softmax": softmax,
 }

@@ -263,7 +263,7 @@ class Run:
         rows = self.rows[:: 1 if large else -(-n_samples // LOOKED_AT)]
         for start in range(0, len(rows), LOOKED_AT):
             raw = network.predict_raw(self.data.X[rows[start : start + LOOKED_AT]])
-            if not np.isfinite(raw).all():
+            if not (np.isfinite(raw).all() and np.isfinite(self.loss.inverse_link(raw)).all()):
                 raise ValueError(
                     f"{NOT_FINITE} The weights are finite, but predictions of training rows "
                     f"overflow. {REMEDIES}"
