@@ -88,7 +88,8 @@ def softmax(raw: np.ndarray) -> np.ndarray:
     if raw.max() < SAFE_SCORE and raw.min() > -SAFE_SCORE:
         proba = np.exp(raw)
     else:
-        proba = raw - raw.max(axis=1, keepdims=True)
+        with np.errstate(over="ignore"):  # of scores at both ends of the floats
+            proba = raw - raw.max(axis=1, keepdims=True)
         np.exp(proba, out=proba)
     proba /= proba.dot(np.ones(raw.shape[1], raw.dtype))[:, None]
     tiny = np.finfo(raw.dtype).tiny
@@ -153,7 +154,8 @@ def _exp(raw: np.ndarray) -> np.ndarray:
 
 def _log_softmax(raw: np.ndarray) -> np.ndarray:
     """Return the logarithm of `softmax`, with the same floor."""
-    return np.maximum(log_softmax(raw, axis=1), math.log(np.finfo(raw.dtype).tiny))
+    with np.errstate(over="ignore"):
+        return np.maximum(log_softmax(raw, axis=1), math.log(np.finfo(raw.dtype).tiny))
 
 
 def _log_logistic(raw: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import scipy.sparse
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import loguniform, uniform
 from sklearn.base import clone
 
@@ -472,3 +472,12 @@ def test_a_scorer_that_asks_for_what_the_model_lacks_is_refused_in_words(early_s
         net.set_params(max_iter=2, scoring=scoring, early_stopping=early_stopping)
         with pytest.raises(ValueError, match=f"scoring.*{scoring}"):
             net.fit(X, y, X_val=X, y_val=(y == 1).astype(int))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_scores_at_both_ends_of_the_floats_give_probabilities_without_a_warning(dtype):
+    largest = np.finfo(dtype).max
+    raw = np.array([[largest, -largest, 0.0], [-largest, -largest, -largest]], dtype)
+    proba = LogLoss().inverse_link(raw)
+    assert_allclose(proba.sum(axis=1), 1)
+    assert proba.argmax(axis=1).tolist() == [0, 0]
