@@ -559,3 +559,11 @@ def test_saliency_is_the_gradient_of_the_winning_score(convolves, batchnorm, n_c
     assert_allclose(display.saliency.ravel()[27], abs(slope), rtol=1e-5, atol=1e-9)
     assert display.title == f" for {model.predict(rows[5:6])[0]}"
     plt.close("all")
+
+
+@pytest.mark.parametrize("kind", [ConvNetClassifier, ConvNetRegressor])
+def test_what_partial_fit_is_missing_for_is_said(kind):
+    net = kind(optimizer="lbfgs")
+    assert not hasattr(net, "partial_fit")
+    with pytest.raises(AttributeError, match=r"has no 'partial_fit': .*lbfgs"):
+        _ = net.partial_fit

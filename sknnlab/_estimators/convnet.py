@@ -13,6 +13,7 @@ from sknnlab._engine.layers import Layer
 from sknnlab._estimators.architecture import convolution_layers
 from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.configuration import Configuration
+from sknnlab._estimators.export import to_sklearn
 from sknnlab._estimators.fitting import Past
 from sknnlab._images import Shape, as_images
 
@@ -24,6 +25,16 @@ class ConvNet(NeuralNetwork):
 
     image_shape: Any
     image_shape_: Shape
+
+    def to_sklearn(self) -> Any:
+        """Raise in words: scikit-learn has no convolutional network.
+
+        Raises
+        ------
+        ValueError
+            Always, once fitted.
+        """
+        return to_sklearn(self)
 
     def _layers(self, configuration: Configuration, n_features: int) -> list[Layer]:
         return convolution_layers(configuration.architecture, self.image_shape_, self.n_outputs_)

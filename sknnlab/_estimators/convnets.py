@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn.utils.metaestimators import available_if
-
+from sknnlab._estimators.advice import available_where
 from sknnlab._estimators.classifier import NetworkClassifier
 from sknnlab._estimators.convnet import ConvNet
 from sknnlab._estimators.docs import documented
-from sknnlab._estimators.export import to_sklearn
 from sknnlab._estimators.perceptron import trains_stepwise
 from sknnlab._estimators.regressor import NetworkRegressor
 
@@ -153,7 +151,7 @@ class ConvNetClassifier(ConvNet, NetworkClassifier):
         self.verbose = verbose
         self.random_state = random_state
 
-    @available_if(trains_stepwise)
+    @available_where(trains_stepwise)
     def partial_fit(
         self, X: Any, y: Any, sample_weight: Any = None, classes: Any = None
     ) -> ConvNetClassifier:
@@ -176,16 +174,6 @@ class ConvNetClassifier(ConvNet, NetworkClassifier):
             The fitted estimator.
         """
         return self._partial_fit(X, y, sample_weight, classes)
-
-    def to_sklearn(self) -> Any:
-        """Raise in words: scikit-learn has no convolutional network.
-
-        Raises
-        ------
-        ValueError
-            Always, once fitted.
-        """
-        return to_sklearn(self)
 
 
 @documented("classes_", "coef_", "intercept_", "coefs_", "intercepts_", **INSTEAD)
@@ -307,7 +295,7 @@ class ConvNetRegressor(ConvNet, NetworkRegressor):
         self.verbose = verbose
         self.random_state = random_state
 
-    @available_if(trains_stepwise)
+    @available_where(trains_stepwise)
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> ConvNetRegressor:
         """Train for one epoch, going on from where the last call ended.
 
@@ -326,13 +314,3 @@ class ConvNetRegressor(ConvNet, NetworkRegressor):
             The fitted estimator.
         """
         return self._fit(X, y, sample_weight, incremental=True)
-
-    def to_sklearn(self) -> Any:
-        """Raise in words: scikit-learn has no convolutional network.
-
-        Raises
-        ------
-        ValueError
-            Always, once fitted.
-        """
-        return to_sklearn(self)
