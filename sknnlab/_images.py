@@ -27,28 +27,32 @@ Shape = tuple[int, int, int]
 LUMA = (0.299, 0.587, 0.114)
 
 
-def check_image_shape(owner: Any) -> Shape | None:
+def check_image_shape(owner: Any, one_open: bool = False) -> Shape | None:
     """Return ``owner.image_shape`` as (height, width, n_channels), or None as it is.
+
+    With `one_open` one of the sizes may be -1: what the rows leave for it.
 
     Raises
     ------
     TypeError
         Not a sequence of integers.
     ValueError
-        Not two or three of them, or one below 1.
+        Not two or three of them, one below 1, or more than one open.
     """
     given = owner.image_shape
     if given is None:
         return None
+    unknown = ", with -1 for at most one of them" if one_open else ""
     text = (
-        f"image_shape of {type(owner).__name__} must be (height, width) or "
-        f"(height, width, n_channels), got {given!r}."
+        f"image_shape of {type(owner).__name__} must be None, (height, width) or "
+        f"(height, width, n_channels){unknown}, got {given!r}."
     )
     if not isinstance(given, (tuple, list)) or not all(
         isinstance(size, numbers.Integral) for size in given
     ):
         raise TypeError(text)
-    if len(given) not in (2, 3) or min(given) < 1:
+    bad = [size for size in given if size < 1]
+    if len(given) not in (2, 3) or len(bad) > one_open or any(size != -1 for size in bad):
         raise ValueError(text)
     height, width, n_channels = (*given, 1)[:3]
     return int(height), int(width), int(n_channels)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import numbers
 from typing import Any
 
 import numpy as np
@@ -15,7 +14,7 @@ from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.configuration import Configuration
 from sknnlab._estimators.export import to_sklearn
 from sknnlab._estimators.fitting import Past
-from sknnlab._images import Shape, as_images
+from sknnlab._images import Shape, as_images, check_image_shape
 
 __all__ = ["ConvNet"]
 
@@ -74,7 +73,7 @@ class ConvNet(NeuralNetwork):
         name = type(self).__name__
         height, width, n_channels = as_images(X, None, name).shape[1:]
         shape = (height, width, n_channels)
-        given = _check_shape(self.image_shape, name) or shape
+        given = check_image_shape(self, one_open=True) or shape
         if any(size not in (-1, found) for size, found in zip(given, shape, strict=True)):
             raise ValueError(
                 f"image_shape={self.image_shape!r} of {name} does not fit images of shape {shape} "
@@ -85,7 +84,7 @@ class ConvNet(NeuralNetwork):
     def _shape_of_rows(self, n_features: int) -> Shape:
         """Return what `image_shape` says of flat rows."""
         name = type(self).__name__
-        given = _check_shape(self.image_shape, name)
+        given = check_image_shape(self, one_open=True)
         if given is None:
             raise ValueError(
                 f"{name} got flat rows of {n_features} features and cannot know their shape; set "
@@ -105,26 +104,6 @@ def _images(X: Any) -> np.ndarray | None:
     if isinstance(X, (list, tuple)) and len(X) and np.ndim(X[0]) > 1:
         return np.asarray(X)
     return X if isinstance(X, np.ndarray) and X.ndim > 2 else None
-
-
-def _check_shape(given: Any, name: str) -> Shape | None:
-    """Return (height, width, n_channels), one of them perhaps -1, or None as it is."""
-    if given is None:
-        return None
-    text = (
-        f"image_shape of {name} must be None, (height, width) or (height, width, n_channels), with "
-        f"-1 for at most one of them, got {given!r}."
-    )
-    if not isinstance(given, (tuple, list)) or not all(
-        isinstance(size, numbers.Integral) for size in given
-    ):
-        raise TypeError(text)
-    shape = (*(int(size) for size in given), 1)[:3]
-    if len(given) not in (2, 3) or any(size < 1 and size != -1 for size in shape):
-        raise ValueError(text)
-    if shape.count(-1) > 1:
-        raise ValueError(text)
-    return shape  # type: ignore[return-value]
 
 
 def _filled_in(given: Shape, n_features: int, parameter: Any, name: str) -> Shape:
