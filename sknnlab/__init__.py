@@ -6,8 +6,9 @@ activations, initializers, optimizers, schedules and batch normalization;
 `LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
 searches hyperparameters and `SearchDisplay` draws a search; `TabularMLPClassifier` and
 `TabularMLPRegressor` are ensembles of networks for tables of numbers and categories;
-`diagnose` examines a network and says what to try next. Each loads when it is first asked
-for, so that importing the package costs next to nothing.
+`diagnose` examines a network and says what to try next; `show_versions` prints what the
+report of a bug should hold. Each loads when it is first asked for, so that importing the
+package costs next to nothing.
 """
 
 from importlib import import_module
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sknnlab._version import __version__
 
 if TYPE_CHECKING:
+    from sknnlab._show_versions import show_versions
     from sknnlab.inspection import diagnose
     from sknnlab.linear_model import LinearSVMSoftmax
     from sknnlab.model_selection import CoarseToFineSearchCV, SearchDisplay
@@ -39,6 +41,7 @@ __all__ = [
     "TabularMLPRegressor",
     "__version__",
     "diagnose",
+    "show_versions",
 ]
 
 _HOMES = {
@@ -52,6 +55,7 @@ _HOMES = {
     "TabularMLPClassifier": "sknnlab.tabular",
     "TabularMLPRegressor": "sknnlab.tabular",
     "diagnose": "sknnlab.inspection",
+    "show_versions": "sknnlab._show_versions",
 }
 
 

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import sknnlab
@@ -34,7 +35,7 @@ PARTS = {
 # each floor imports from those below it; rooms on one floor do not import each other
 FLOORS = [
     {"_version", "_numerics", "_files"},
-    {"_component", "_images"},
+    {"_component", "_images", "_show_versions"},
     {"_image_rows"},
     PARTS,
     {"_engine"},
@@ -202,3 +203,18 @@ def test_the_top_exports_what_it_promises():
     for estimator in (sknnlab.MLPClassifier, sknnlab.MLPRegressor, sknnlab.LinearSVMSoftmax):
         for name in estimator().get_params(deep=False):
             assert f"\n{name} : " in estimator.__doc__
+
+
+def test_show_versions_prints_what_a_report_of_a_bug_needs(capsys):
+    sknnlab.show_versions()
+    printed = capsys.readouterr().out
+    lines = dict(re.findall(r"^ *([\w-]+): (.+)$", printed, re.M))
+    assert lines["sknnlab"] == sknnlab.__version__
+    assert lines["numpy"] == np.__version__
+    needed = {"python", "machine", "sklearn", "scipy", "joblib", "threadpoolctl", "matplotlib"}
+    assert needed | {"pandas", "torch", "num_threads"} <= set(lines)
+
+
+def test_every_name_at_the_top_is_there_and_documented():
+    for name in set(sknnlab.__all__) - {"__version__"}:
+        assert getattr(sknnlab, name).__doc__, name
