@@ -1,0 +1,93 @@
+"""Sphinx configuration: ``python -m sphinx -W --keep-going docs docs/_build``.
+
+Everything is local: formulas become MathML (`_ext/mathml.py`), the inventories of other
+projects are kept in `_inventories`, and the pages load nothing from another host.
+``SKNNLAB_DOCS_GALLERY=0`` builds the pages without running the examples.
+"""
+
+import os
+import pathlib
+import sys
+
+import sknnlab
+
+HERE = pathlib.Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "sknnlab"
+author = "The sknnlab developers"
+copyright = author
+version = release = sknnlab.__version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
+    "numpydoc",
+    "matplotlib.sphinxext.plot_directive",
+    "myst_parser",
+    "sphinx_copybutton",
+    "sphinx_design",
+    "sphinx_gallery.gen_gallery",
+    "mathml",
+]
+exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
+templates_path = ["_templates"]
+default_role = "literal"
+nitpicky = True
+html_math_renderer = "mathml"
+
+# -- Markdown -----------------------------------------------------------------------------
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+# -- API ----------------------------------------------------------------------------------
+autosummary_generate = True
+autodoc_typehints = "none"
+numpydoc_show_class_members = False
+
+# -- other projects: names that we refer to, from files in the repository -----------------
+intersphinx_mapping = {
+    name: (url, f"_inventories/{name}.inv")
+    for name, url in {
+        "python": "https://docs.python.org/3/",
+        "numpy": "https://numpy.org/doc/stable/",
+        "scipy": "https://docs.scipy.org/doc/scipy/",
+        "sklearn": "https://scikit-learn.org/stable/",
+        "matplotlib": "https://matplotlib.org/stable/",
+        "pandas": "https://pandas.pydata.org/docs/",
+    }.items()
+    if (HERE / f"_inventories/{name}.inv").exists()
+}
+
+# -- pictures in pages, drawn while they are built ----------------------------------------
+plot_formats = [("png", 144)]
+plot_html_show_formats = False
+plot_html_show_source_link = False
+plot_include_source = False
+plot_working_directory = str(HERE.parent)
+
+# -- gallery ------------------------------------------------------------------------------
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "auto_examples",
+    "plot_gallery": os.environ.get("SKNNLAB_DOCS_GALLERY", "1") != "0",
+    "filename_pattern": "/(plot_|quickstart|diagnose)",
+    "doc_module": ("sknnlab",),
+    "reference_url": {"sknnlab": None},
+    "backreferences_dir": "api/backreferences",
+    "within_subsection_order": "FileNameSortKey",
+    "remove_config_comments": True,
+    "show_memory": False,
+}
+
+# -- HTML ---------------------------------------------------------------------------------
+html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["custom.css"]
+html_title = f"sknnlab {release}"
+html_show_sphinx = False
+html_theme_options = {
+    "show_prev_next": False,
+    "secondary_sidebar_items": ["page-toc"],
+}
