@@ -1,13 +1,17 @@
 """Files of skops: every estimator comes back, from types that are public classes of ours alone."""
 
+import doctest
 import importlib
+import pickle
 
 import numpy as np
 import pytest
 from conftest import SEED
 from numpy.testing import assert_array_equal
+from scipy.stats import loguniform, randint, uniform
 from sklearn.base import clone
 
+import sknnlab.export
 from sknnlab import (
     CoarseToFineSearchCV,
     ConvNetClassifier,
@@ -21,6 +25,7 @@ from sknnlab import (
 from sknnlab.activations import ACTIVATIONS
 from sknnlab.augmentation import AUGMENTATIONS, GaussianNoise
 from sknnlab.callback import Monitor, StopWhen
+from sknnlab.export import from_torch, to_onnx, to_torch
 from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import INITIALIZERS
 from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
@@ -133,12 +138,57 @@ def test_callbacks_come_back_with_their_estimator(iris):
     check(model.set_callbacks(Monitor(), StopWhen(time_limit=60)), *iris)
 
 
-# what scikit-learn's own classes bring along (a search, an imputer) and skops does not know
+RANGES = {
+    "alpha": loguniform(1e-4, 1e-1),
+    "momentum": uniform(0.5, scale=0.4),
+    "batch_size": randint(20, 50),
+    "activation": ["relu", "tanh"],
+}
+
+
+@pytest.mark.parametrize("scoring", [None, "f1_macro", ["f1_macro", "accuracy"]], ids=str)
+@pytest.mark.parametrize("ranges", [RANGES, [RANGES, {"alpha": [0.1]}]], ids=["one", "two"])
+def test_a_search_comes_back_from_a_file_of_skops(scoring, ranges, iris):
+    refit = "f1_macro" if isinstance(scoring, list) else True
+    options = {"n_iter": 3, "cv": 2, "random_state": SEED, "scoring": scoring, "refit": refit}
+    search = CoarseToFineSearchCV(MLPClassifier(**SHORT), ranges, **options)
+    there_and_back(search)
+    back = there_and_back(search.fit(*iris))
+    assert back.score(*iris) == search.score(*iris)
+    again = back.fit(*iris)
+    assert again.best_params_ == search.best_params_
+
+
+def test_a_search_keeps_what_only_its_user_knows(iris):
+    search = CoarseToFineSearchCV(MLPClassifier(**SHORT), RANGES, n_iter=3, scoring=own, cv=2)
+    back = pickle.loads(pickle.dumps(search.fit(*iris)))
+    assert back.scorer_ is own
+    assert repr(pickle.loads(pickle.dumps(clone(search).set_params(scoring="none such"))))
+
+
+def own(estimator, X, y):
+    """A scorer of the user's own."""
+    return estimator.score(X, y)
+
+
+EXAMPLES = {
+    "onnxruntime": [to_onnx],
+    "skops": [sknnlab.export],
+    "torch": [to_torch, from_torch],
+}
+
+
+@pytest.mark.parametrize("package", EXAMPLES)
+def test_examples_that_need_an_optional_package_run_where_it_is(package):
+    pytest.importorskip(package)
+    for one in EXAMPLES[package]:
+        source = one.__doc__.replace("# doctest: +SKIP", "")
+        test = doctest.DocTestParser().get_doctest(source, {}, one.__name__, None, 0)
+        assert doctest.DocTestRunner().run(test).failed == 0
+
+
+# what scikit-learn's own classes bring along (an imputer) and skops does not know
 OF_OTHERS = {
-    CoarseToFineSearchCV: {
-        "sklearn.metrics._scorer._PassthroughScorer",
-        "sklearn.model_selection._split.StratifiedKFold",
-    },
     TabularMLPClassifier: {"numpy.dtype"},
     TabularMLPRegressor: {"numpy.dtype"},
 }
@@ -153,9 +203,6 @@ PRIVATE = {
 @pytest.mark.parametrize(
     "model",
     [
-        CoarseToFineSearchCV(
-            MLPClassifier(**SHORT), {"alpha": [0.1, 0.2]}, n_iter=3, cv=2, random_state=SEED
-        ),
         TabularMLPClassifier(2, **SHORT),
         TabularMLPRegressor(2, **SHORT),
     ],

@@ -5,10 +5,27 @@ torch; each is imported by its function alone. Importing this module makes our c
 to an installed skl2onnx, so that ``skl2onnx.to_onnx`` works as well, on whatever holds them:
 Pipelines, ColumnTransformers, CalibratedClassifierCV, VotingClassifier, StackingClassifier.
 
-Files need nothing from here: every estimator goes through ``skops.io.dump``, fitted or not,
-and ``skops.io.get_untrusted_types(file=path)`` of a network or a transformer lists public
-classes of sknnlab alone, which one passes on: ``skops.io.load(path, trusted=that_list)``. (A
-search and the ensembles for tables bring types of scikit-learn along.)
+Files need nothing from here: every estimator goes through ``skops.io``, fitted or not, which
+runs no code of the file when it reads. ``get_untrusted_types`` of a network, a transformer or
+a search of ours lists public classes of sknnlab alone, which one passes on (the ensembles for
+tables bring types of others along):
+
+>>> import os, tempfile
+>>> import skops.io  # doctest: +SKIP
+>>> from sklearn.datasets import load_iris
+>>> from sknnlab import MLPClassifier
+>>> X, y = load_iris(return_X_y=True)
+>>> net = MLPClassifier((8,), max_iter=20, random_state=0).fit(X, y)
+>>> path = os.path.join(tempfile.mkdtemp(), "net.skops")
+>>> skops.io.dump(net, path)  # doctest: +SKIP
+>>> types = skops.io.get_untrusted_types(file=path)  # doctest: +SKIP
+>>> for name in types:  # doctest: +SKIP
+...     print(name)
+sknnlab.activations.ReLU
+sknnlab.losses._classes.LogLoss
+sknnlab.neural_network.MLPClassifier
+>>> skops.io.load(path, trusted=types).score(X, y) == net.score(X, y)  # doctest: +SKIP
+True
 
 The tables of ``_layers.py`` (ONNX) and ``_torch_layers.py`` are, beside the engine's own
 folder, the one place where kinds of layer are named: a new kind, activation or link gets a

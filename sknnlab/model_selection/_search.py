@@ -18,6 +18,7 @@ from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.callbacks import callbacks_of
 from sknnlab.callback import StopWhen
 from sknnlab.model_selection._space import Candidate, Space, dimension, draw, guide, stage_plan
+from sknnlab.model_selection._state import as_plain, from_plain, named_scorers
 
 __all__ = ["CoarseToFineSearchCV"]
 
@@ -195,6 +196,22 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
         )
         self.n_stages = n_stages
         self.resource = resource
+
+    # -- files ------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return plain data where scikit-learn's and SciPy's objects can be made anew."""
+        state = dict(super().__getstate__())
+        state.pop("_checked_cv_orig", None)  # read by scikit-learn during fit alone
+        if "scorer_" in state and named_scorers(self.estimator, self.scoring) is not None:
+            del state["scorer_"]
+        return {**state, "param_distributions": as_plain(self.param_distributions)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self.param_distributions = from_plain(self.param_distributions)
+        if hasattr(self, "cv_results_") and not hasattr(self, "scorer_"):
+            self.scorer_ = named_scorers(self.estimator, self.scoring)
 
     # -- what is asked for ------------------------------------------------------------
 
