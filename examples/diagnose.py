@@ -1,4 +1,8 @@
-"""A badly configured network, examined and put right one verdict at a time.
+"""
+Five faults, put right one by one
+=================================
+
+A badly configured network, examined and put right one verdict at a time.
 
 The data are real (breast cancer, 569 rows, features between 0.001 and 4,254). The network
 has five faults. Each round diagnoses it, prints what was found, and follows the advice of

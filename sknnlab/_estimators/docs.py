@@ -72,7 +72,7 @@ out_activation_ : str
 n_features_in_ : int
     Features seen in ``fit``.""",
     "feature_names_in_": """
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Names of the features seen in ``fit``, if they were all strings.""",
 }
 

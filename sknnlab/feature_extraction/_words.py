@@ -72,7 +72,7 @@ class BagOfVisualWords(ImageFeatures):
         Shape of the images.
     n_features_in_ : int
         Pixels times channels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X has string column names.
 
     See Also

@@ -108,7 +108,7 @@ def check_gradient(subject: Subject, found: Findings) -> None:
 
     Along random directions, layer by layer, for this loss, activation, batch normalization
     and penalty together; then the loss and each activation alone, to name the culprit.
-    The relative error |a - n| / max(|a|, |n|) is below 1e-7 where the objective is smooth
+    The relative error ``|a - n| / max(|a|, |n|)`` is below 1e-7 where the objective is smooth
     and up to 1e-4 across kinks; above 1e-2 the gradient is wrong (CS231n, gradient checks).
     """
     reason = "descent along a wrong gradient does not descend"

@@ -276,7 +276,7 @@ class Gamma(Numbers):
 
 
 class LogCosh(Numbers):
-    r"""Logarithm of the hyperbolic cosine, :math:`L = \log\cosh(s - y)`: a smooth |s - y|.
+    r"""Logarithm of the hyperbolic cosine, :math:`L = \log\cosh(s - y)`: a smooth absolute error.
 
     References
     ----------

@@ -49,7 +49,7 @@ class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         Shape of the images, if it is known.
     n_features_in_ : int
         Pixels times channels.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X has string column names.
 
     See Also

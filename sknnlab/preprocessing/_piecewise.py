@@ -39,7 +39,7 @@ class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
         The edges of each column, ascending. A column with fewer than three is left out.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X has string column names.
 
     See Also

@@ -40,21 +40,21 @@ class ZCAWhitener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
-    mean_ : ndarray of shape (n_features_in_,)
+    mean_ : ndarray of shape (`n_features_in_`,)
         Mean of each feature, in float64 as the others.
-    components_ : ndarray of shape (n_components, n_features_in_)
+    components_ : ndarray of shape (n_components, `n_features_in_`)
         The kept eigenvectors of the covariance.
     explained_variance_ : ndarray of shape (n_components,)
         Their eigenvalues (divided by n_samples - 1, as in PCA), largest first.
-    whitening_ : ndarray of shape (n_features_in_, n_features_in_)
+    whitening_ : ndarray of shape (`n_features_in_`, `n_features_in_`)
         The symmetric matrix that centered rows are multiplied by.
-    covariance_ : ndarray of shape (n_features_in_, n_features_in_)
+    covariance_ : ndarray of shape (`n_features_in_`, `n_features_in_`)
         The covariance so far.
     n_samples_seen_ : int
         Rows seen so far.
     n_features_in_ : int
         Number of features.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Only if X has string column names.
 
     See Also

@@ -68,7 +68,7 @@ n_iter_ : int
     Most epochs of a member.
 n_features_in_ : int
     Number of columns.
-feature_names_in_ : ndarray of shape (n_features_in_,)
+feature_names_in_ : ndarray of shape (`n_features_in_`,)
     Only if X has string column names.""",
     "notes": """
 Members are networks of few epochs with wide steps: rates that fit the fan-in of each layer, a
