@@ -30,6 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "sknnlab_names",
 ]
 exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
@@ -74,7 +75,6 @@ sphinx_gallery_conf = {
     "plot_gallery": os.environ.get("SKNNLAB_DOCS_GALLERY", "1") != "0",
     "filename_pattern": "/(plot_|quickstart|diagnose)",
     "doc_module": ("sknnlab",),
-    "reference_url": {"sknnlab": None},
     "backreferences_dir": "api/backreferences",
     "within_subsection_order": "FileNameSortKey",
     "remove_config_comments": True,
