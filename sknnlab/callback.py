@@ -29,7 +29,7 @@ from sknnlab._files import remove_partial, write_whole
 __all__ = ["Checkpoint", "Monitor", "Saved", "StopWhen"]
 
 
-class _EpochCallback:
+class EpochCallback:
     """A callback that acts when an epoch has ended; the other hooks do nothing."""
 
     _sample: Any = None
@@ -50,7 +50,7 @@ class _EpochCallback:
         """Nothing to do."""
 
 
-class Monitor(_EpochCallback):
+class Monitor(EpochCallback):
     """Record what the history does not: score, gradient, updates and activations.
 
     Every few epochs, on rows that stay the same, so that it stays cheap.
@@ -109,7 +109,7 @@ class Monitor(_EpochCallback):
             return
         network, update_ratios = estimator._now()
         if self._sample is None:
-            self._sample = estimator._as_data(*_some_rows(X, y, self.n_samples))
+            self._sample = estimator._as_data(*some_rows(X, y, self.n_samples))
         data, y = self._sample
         y_pred = estimator._decode(network.predict_raw(data.X))
         passed = one_pass(network, estimator._loss, data)
@@ -127,7 +127,7 @@ class Monitor(_EpochCallback):
             self.history_[name].append(value)
 
 
-def _some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
+def some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
     """Return some rows of X and y, the same every time."""
     n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
     rows = np.sort(np.random.RandomState(0).permutation(n_samples)[:n_rows])
@@ -144,7 +144,7 @@ def _some_rows(X: Any, y: Any, n_rows: int) -> tuple[Any, Any]:
     return some[0], some[1]
 
 
-class Checkpoint(_EpochCallback):
+class Checkpoint(EpochCallback):
     """Write the estimator to a file every few epochs, whole or not at all.
 
     The file holds an estimator that predicts as if training had ended there. `load` reads it;
@@ -372,7 +372,7 @@ def is_ours(name: str) -> bool:
     return module.split(".")[0] == "sknnlab" and not kind.startswith("_") and kind[:1].isupper()
 
 
-class StopWhen(_EpochCallback):
+class StopWhen(EpochCallback):
     """Stop training after a time, at a score, or when the loss explodes.
 
     Parameters

@@ -29,6 +29,7 @@ from sknnlab.inspection._training import (
     learning_rate_range,
     update_ratios,
 )
+from sknnlab.inspection._watch import LiveCurves, Watch
 
 __all__ = [
     "THRESHOLDS",
@@ -38,8 +39,10 @@ __all__ = [
     "Finding",
     "LearningCurvesDisplay",
     "LearningRateRangeDisplay",
+    "LiveCurves",
     "SaliencyDisplay",
     "UpdateRatiosDisplay",
+    "Watch",
     "WeightsDisplay",
     "activation_statistics",
     "check_data",

@@ -16,7 +16,13 @@ from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._subject import PLAIN, Subject, check
 from sknnlab.losses import Loss
 
-__all__ = ["activation_statistics", "check_gradient", "check_initial_loss", "check_symmetry"]
+__all__ = [
+    "activation_statistics",
+    "check_gradient",
+    "check_initial_loss",
+    "check_symmetry",
+    "see_layers",
+]
 
 
 STEPS = (1e-4, 1e-6, 1e-8)  # of the differences: the best counts, as kinks and rounding do not
@@ -297,17 +303,18 @@ def activation_statistics(subject: Subject, found: Findings) -> None:
     """
     passed = subject.first_pass
     if passed.hidden:
-        _check_layers(passed, found, "at the start", final=False)
+        see_layers(passed, found, "at the start")
         _check_flow(passed, found)
     _check_output(subject, passed, found)
     if any(finding.blocking for finding in found) or not passed.hidden:
         return
     after = subject.last_pass()
     if after is not None:
-        _check_layers(after, found, "after training", final=True)
+        see_layers(after, found, "after training", final=True)
 
 
-def _check_layers(passed: Pass, found: Findings, when: str, final: bool) -> None:
+def see_layers(passed: Pass, found: Findings, when: str, final: bool = False) -> None:
+    """Find layers that are saturated or dead."""
     saturated = [layer.saturated(threshold("flat_slope")) for layer in passed.hidden]
     dead = [layer.dead for layer in passed.hidden]
     numbers = "; ".join(

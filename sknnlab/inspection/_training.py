@@ -14,8 +14,9 @@ from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
 from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._history import see_explosion, turned
 from sknnlab.inspection._measures import FAILED
-from sknnlab.inspection._subject import PLAIN, Subject, Trained, check
+from sknnlab.inspection._subject import PLAIN, Subject, check
 
 __all__ = [
     "Sweep",
@@ -356,16 +357,8 @@ def check_learning_curve(subject: Subject, found: Findings) -> None:
     trained = subject.trained
     losses = np.array(trained.history["loss"], float)
     reason = "the curve tells rate, initialization and capacity apart"
-    worst = float(np.nanmax(losses)) if len(losses) else math.inf
-    exploded = len(losses) > 1 and worst > threshold("explosion") * losses[0]
-    if trained.diverged or exploded:
-        found.add(
-            "problem",
-            "the loss exploded" + ("" if trained.diverged else f" to {worst:.3g}"),
-            "a falling loss",
-            "steps longer than the curvature allows grow from step to step",
-            "a lower learning_rate_init (a tenth), scaled features and targets, or clip_norm=1",
-        )
+    see_explosion(found, trained.history, trained.diverged)
+    if found:
         return
     _read_shape(subject, found, losses, reason)
     _read_validation(subject, found)
@@ -396,7 +389,7 @@ def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: s
         found.ok(f"{measured}, which is all the budget allows", falling, reason)
     elif subject.template.early_stopping:
         found.ok(f"{measured}, the validation score decides", falling, reason)
-    elif still > unfinished and _turned(trained):
+    elif still > unfinished and turned(trained.history):
         found.ok(f"{measured}; the validation loss has turned", falling, reason)
     elif still > unfinished:
         ran_out = len(losses) >= subject.template.max_iter
@@ -418,7 +411,7 @@ def _read_validation(subject: Subject, found: Findings) -> None:
     train, validation = measure.see(model, X, y).score, seen.score
     trivial = _trivial(subject, X, y)
     gap = measure.share(train - validation, train, trivial)
-    rising = _turned(subject.trained)
+    rising = turned(subject.trained.history)
     numbers = f"on training rows, {measure.say_number(validation)} on validation rows"
     measured = f"{measure.say(train)} {numbers}"
     most = threshold("gap_rising") if rising else threshold("gap")
@@ -435,14 +428,6 @@ def _read_validation(subject: Subject, found: Findings) -> None:
         found.ok(measured, expected, reason)
     if subject.template.early_stopping:
         _check_noise(subject, found, seen.error, len(y_val))
-
-
-def _turned(trained: Trained) -> bool:
-    """Whether the validation loss has risen again: more epochs would not help."""
-    losses = np.array(trained.history["validation_loss"], float)
-    if len(losses) <= threshold("overfit_epochs") or not np.isfinite(losses).any():
-        return False
-    return bool(losses[-1] > threshold("overfit_loss") * np.nanmin(losses))
 
 
 def _trivial(subject: Subject, X: Any, y: np.ndarray) -> float:
