@@ -34,7 +34,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
-default_role = "literal"
+default_role = "name"
 nitpicky = True
 html_math_renderer = "mathml"
 
@@ -44,6 +44,7 @@ myst_heading_anchors = 3
 
 # -- API ----------------------------------------------------------------------------------
 autosummary_generate = True
+autodoc_member_order = "groupwise"
 autodoc_typehints = "none"
 numpydoc_show_class_members = False
 
