@@ -161,6 +161,7 @@ class CoarseToFineSearchCV(RandomizedSearchCV):
     """
 
     estimator: Any
+    param_distributions: Any
 
     def __init__(
         self,

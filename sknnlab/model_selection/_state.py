@@ -37,11 +37,10 @@ def from_plain(kept: Any) -> Any:
 
 
 def _plain(one: Any) -> Any:
-    kind = getattr(one, "dist", None)
-    known = getattr(scipy.stats, getattr(kind, "name", None) or "", None)
-    if kind is None or type(known) is not type(kind):
+    name = getattr(getattr(one, "dist", None), "name", None) or ""
+    if not name or type(getattr(scipy.stats, name, None)) is not type(one.dist):
         return one
-    return {NAME: kind.name, "args": one.args, "kwds": one.kwds}
+    return {NAME: name, "args": one.args, "kwds": one.kwds}
 
 
 def _distribution(one: Any) -> Any:
