@@ -204,10 +204,12 @@ def problems(diagnosis):
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_planted_fault_is_the_first_problem_named(fault):
     model, name, check = FAULTS[fault]
-    found = problems(diagnose(model, *data(name), random_state=0))
+    diagnosis = diagnose(model, *data(name), random_state=0)
+    found = problems(diagnosis)
     assert found
     assert found[0].check == check.__name__
-    assert found[0].advice
+    for one in diagnosis.findings:
+        assert bool(one.remedy) == bool(one.advice) == (one.status != "ok")
 
 
 HEALTHY = {
@@ -275,7 +277,7 @@ def test_labels_are_not_blamed_first_where_the_training_rows_fail_too():
         MLPClassifier(max_iter=30, random_state=0), *data("digits, shuffled")
     )[0]
     assert far.status == shuffled.status == "problem"
-    assert far.advice.startswith("scale X and y")
+    assert far.advice.startswith("max_iter=200; or learning_rate_init=0.01")
     assert "on the training rows" in far.measured
     assert shuffled.advice.startswith("check that y belongs to X")
 
@@ -790,7 +792,7 @@ def test_targets_that_were_shuffled_are_no_quantile_either():
 def test_early_stopping_is_not_told_to_go_on():
     X, y = skewed()
     net = MLPRegressor(loss=Quantile(0.9), early_stopping=True, max_iter=300, random_state=0)
-    assert "epochs (max_iter)" not in said(check_learning_curve(net, X, y))
+    assert "max_iter=" not in said(check_learning_curve(net, X, y))
 
 
 @pytest.mark.parametrize(
@@ -927,7 +929,7 @@ def with_poor_columns(X):
 def test_columns_are_named_by_number():
     X, y = data("iris")
     text = said(check_data(SMALL, with_poor_columns(X), y))
-    assert "drop column 5 (VarianceThreshold" in text
+    assert "drop column 5 " in text
     assert "drop columns 4, 6" in text
     assert "column 4 repeats column 1" in text
     assert "look at column 0" in text

@@ -47,9 +47,8 @@ FLOORS = [
         "model_selection",
         "preprocessing",
         "feature_extraction",
-        "inspection",
     },
-    {"tabular"},
+    {"tabular", "inspection"},
     {"export"},
     {"__init__"},
 ]

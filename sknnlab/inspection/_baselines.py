@@ -9,8 +9,10 @@ import numpy as np
 import scipy.sparse
 from sklearn.preprocessing import StandardScaler
 
+from sknnlab.inspection._choices import another_rate, longer, scalers
 from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._measures import FAILED, OwnLoss, Seen
+from sknnlab.inspection._remedies import Decide, Remedy
 from sknnlab.inspection._subject import LOOKED_AT, PLAIN, Subject, check, simple_models
 
 __all__ = ["compare_baselines"]
@@ -73,18 +75,21 @@ def _compare_constant(
     if _beats(subject, ours, trivial) or _better_probabilities(subject):
         found.ok(measured, expected, reason)
         return
-    advice = "check that y belongs to X row by row (shuffled labels?), then features and rate"
+    decide = "check that y belongs to X row by row: were the labels shuffled?"
+    remedies: list[Remedy] = []
     some = subject.draw(5000, subject.split[0])
     X, y = subject.X[some], subject.y[some]
     fitted = measure.see(subject.trained.estimator, X, y)
     if not _beats(subject, fitted, measure.see(constant, X, y)):
         measured += f"; on the training rows {measure.say_number(fitted.score)}"
-        advice = (
-            "scale X and y, raise learning_rate_init and train longer (max_iter): it fails on "
-            "the training rows, too; then check that y belongs to X row by row"
-        )
+        remedies = [
+            *longer(found.estimator, 10),
+            *another_rate(found.estimator, 10),
+            *scalers(subject),
+        ]
+        decide = f"it fails on the training rows, too; then {decide}"
     status = "warning" if _under_way(subject.trained) else "problem"
-    found.add(status, measured, expected, reason, advice)
+    found.add(status, measured, expected, reason, *remedies, Decide(decide))
 
 
 def _beats(subject: Subject, ours: Seen, trivial: Seen) -> bool:
@@ -148,13 +153,13 @@ def _compare_simple(subject: Subject, found: Findings, X: Any, y: np.ndarray, ou
         gain, error = ours.against(seen)
         unit = _unit(subject, seen)
         behind = gain < -threshold("beats_errors") * error and gain < -threshold("behind") * unit
-        found.add(
-            "warning" if behind else "ok",
-            f"{measure.say(ours.score)}, {name} {measure.say_number(seen.score)}",
-            "not behind by more than chance",
-            "what needs no tuning sets the mark",
-            f"tune the network (coarse to fine), or use {name}" if behind else "",
-        )
+        measured = f"{measure.say(ours.score)}, {name} {measure.say_number(seen.score)}"
+        expected, reason = "not behind by more than chance", "what needs no tuning sets the mark"
+        if behind:
+            decide = Decide(f"tune the network (coarse to fine), or use {name}?")
+            found.add("warning", measured, expected, reason, decide)
+        else:
+            found.ok(measured, expected, reason)
 
 
 def _without_tuning(subject: Subject) -> dict[str, Any]:

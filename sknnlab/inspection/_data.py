@@ -13,8 +13,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from sknnlab.inspection._choices import instead, outlying, scalers, wider
 from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._remedies import Decide, DropColumns, PutBefore, TransformTarget
 from sknnlab.inspection._subject import LOOKED_AT, WIDE, Subject, check, simple_models
+from sknnlab.preprocessing import SquashingScaler
 
 __all__ = ["check_data"]
 
@@ -44,8 +47,6 @@ def check_data(subject: Subject, found: Findings) -> None:
 
 # -- scale -------------------------------------------------------------------------------
 
-SCALER = "put a StandardScaler before the network (MaxAbsScaler for sparse X)"
-
 
 def _check_scale(subject: Subject, found: Findings) -> None:
     mean, deviation = subject.moments
@@ -62,17 +63,19 @@ def _check_scale(subject: Subject, found: Findings) -> None:
         # batch normalization rescales what the first layer makes of them
         normalized = subject.start.configuration.architecture.batchnorm is not None
         status = "warning" if normalized else "problem"
-        found.add(status, measured, expected, reason, SCALER)
+        found.add(status, measured, expected, reason, *scalers(subject))
     elif scale < low and not sparse:
-        found.add("warning", measured, expected, "small features make small gradients", SCALER)
+        why = "small features make small gradients"
+        found.add("warning", measured, expected, why, *scalers(subject))
     else:
         found.ok(measured, expected, reason)
     if not sparse:
-        _check_spread(found, mean, deviation)
+        _check_spread(subject, found)
 
 
-def _check_spread(found: Findings, mean: np.ndarray, deviation: np.ndarray) -> None:
+def _check_spread(subject: Subject, found: Findings) -> None:
     """Compare the columns' scales, and their means with these."""
+    mean, deviation = subject.moments
     centre = float(np.sqrt(np.mean(mean**2)) / max(np.sqrt(np.mean(deviation**2)), 1e-300))
     varying = deviation[deviation > 0]
     # the quietest columns may be pixels at the border, or rare indicators
@@ -84,7 +87,7 @@ def _check_spread(found: Findings, mean: np.ndarray, deviation: np.ndarray) -> N
             f"largest standard deviation {spread:.3g} times the smallest",
             f"at most {threshold('feature_spread'):g} times",
             "the small columns learn that much more slowly",
-            SCALER,
+            *scalers(subject),
         )
     if centre > threshold("feature_centre"):
         found.add(
@@ -92,7 +95,7 @@ def _check_spread(found: Findings, mean: np.ndarray, deviation: np.ndarray) -> N
             f"means {centre:.3g} times the standard deviations",
             f"at most {threshold('feature_centre'):g} times",
             "gradients of a unit's weights then share their sign, which makes descent zigzag",
-            SCALER,
+            *scalers(subject),
         )
 
 
@@ -110,7 +113,7 @@ def _check_constant(subject: Subject, found: Findings) -> None:
             f"{len(constant)} of {n_features} columns are constant",
             "none",
             "they add parameters and no information",
-            f"drop {subject.columns(constant)} (VarianceThreshold finds them)",
+            DropColumns(tuple(constant), subject.columns(constant)),
         )
 
 
@@ -128,7 +131,7 @@ def _check_repeated(subject: Subject, found: Findings) -> None:
         f"{len(copies)} columns repeat another one ({what})",
         "none",
         "they count twice, and importances are shared between them",
-        f"drop {subject.columns(copies)}",
+        DropColumns(tuple(copies), subject.columns(copies)),
     )
 
 
@@ -157,23 +160,18 @@ def _standardized(X: np.ndarray) -> np.ndarray:
 
 
 def _check_outliers(subject: Subject, found: Findings) -> None:
-    mean, deviation = subject.moments
-    X = subject.X
-    largest = np.maximum(X.max(axis=0) - mean, mean - X.min(axis=0))
-    total = len(X) * deviation**2
-    share = largest**2 / np.where(total > 0, total, np.inf)
-    far = largest > threshold("outlier_size") * np.sqrt(np.mean(mean**2 + deviation**2))
-    dwarfed = np.flatnonzero((share > threshold("outlier_share")) & far)
-    sample = X[subject.draw(LOOKED_AT)]
-    dwarfed = np.array([i for i in dwarfed if len(np.unique(sample[:, i])) > 2], int)
-    if len(dwarfed):
+    sample = subject.X[subject.draw(LOOKED_AT)]
+    dwarfed = [i for i in outlying(subject) if len(np.unique(sample[:, i])) > 2]
+    if dwarfed:
+        X, (mean, deviation) = subject.X[:, dwarfed], (one[dwarfed] for one in subject.moments)
+        share = np.abs(X - mean).max(axis=0) ** 2 / (len(X) * deviation**2)
         found.add(
             "warning",
-            f"in {len(dwarfed)} columns one row holds {share[dwarfed].max():.0%} of the variance",
+            f"in {len(dwarfed)} columns one row holds {share.max():.0%} of the variance",
             "no row dwarfs the rest",
             "scaling by the standard deviation then squeezes all other rows together",
-            f"look at {subject.columns(dwarfed)} there; RobustScaler, QuantileTransformer or "
-            "clipping",
+            PutBefore(SquashingScaler()),
+            Decide(f"look at {subject.columns(dwarfed)} there: is it an error?"),
         )
 
 
@@ -192,7 +190,7 @@ def _check_rows(subject: Subject, found: Findings) -> None:
             f"{repeated:.1%} of the rows repeat another one",
             f"at most {threshold('duplicates'):.0%}",
             "copies on both sides of a split make validation scores too good",
-            "drop_duplicates(), or split by group",
+            Decide("are they meant? If not, drop_duplicates(); if so, split by group"),
         )
 
 
@@ -206,18 +204,18 @@ def _check_balance(subject: Subject, found: Findings) -> None:
     majority, ratio = subject.shares.max(), subject.imbalance
     measured = f"largest class {majority:.1%} of the rows, {ratio:.3g} times the smallest"
     reason = "always answering the largest class already scores that accuracy"
-    advice = "class_weight='balanced', and score by balanced accuracy or average precision"
+    remedy = instead(found.estimator, "class_weight", "balanced")
     expected = f"at most {threshold('imbalance'):g} times"
     if len(subject.shares) == 1:
-        advice = "pass rows of every class"
-        found.add("problem", "one class only", "two or more", "there is nothing to tell", advice)
+        remedy = [Decide("where are the rows of the other classes?")]
+        found.add("problem", "one class only", "two or more", "there is nothing to tell", *remedy)
     elif subject.weighted:
         found.ok(f"{measured}; weighted", "weighted, or alike", reason)
     elif majority > threshold("majority"):
         expected = f"at most {threshold('majority'):.0%} of the rows"
-        found.add("problem", measured, expected, reason, advice, blocking=False)
+        found.add("problem", measured, expected, reason, *remedy, blocking=False)
     elif ratio > threshold("imbalance"):
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, *remedy)
     else:
         found.ok(measured, expected, reason)
 
@@ -231,8 +229,8 @@ def _check_labels(subject: Subject, found: Findings) -> None:
     if subject.weighted:
         found.ok(f"{measured}; weighted", "weighted, or not rare", reason)
     elif ratio > threshold("imbalance"):
-        advice = "class_weight='balanced'; score by average precision"
-        found.add("warning", measured, expected, reason, advice)
+        remedy = instead(found.estimator, "class_weight", "balanced")
+        found.add("warning", measured, expected, reason, *remedy)
     else:
         found.ok(measured, expected, reason)
 
@@ -246,9 +244,10 @@ def _check_target(subject: Subject, found: Findings) -> None:
         "the output starts near 0 with slope about 1: a far larger target is out of reach of "
         "the learning rate, a far smaller one drowns in the noise of the start"
     )
-    advice = "wrap it: TransformedTargetRegressor(regressor=..., transformer=StandardScaler())"
+    remedy = TransformTarget(StandardScaler())
     if spread == 0:
-        found.add("problem", "y is constant", "varying", "there is nothing to learn", "check y")
+        decide = Decide("check y: why is it constant?")
+        found.add("problem", "y is constant", "varying", "there is nothing to learn", decide)
         return
     if subject.start.loss.link != "identity":
         found.ok(measured, "any: the output is not linear", reason)
@@ -256,9 +255,9 @@ def _check_target(subject: Subject, found: Findings) -> None:
     odd, far = threshold("target_scale_odd"), threshold("target_scale")
     expected = f"root mean square {1 / odd:g} to {odd:g}"
     if not subject.full_batch and (scale > far or scale < 1 / far):
-        found.add("problem", measured, expected, reason, advice)
+        found.add("problem", measured, expected, reason, remedy)
     elif scale > odd or scale < 1 / odd:
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, remedy)
     else:
         found.ok(measured, expected, reason)
 
@@ -296,7 +295,7 @@ def _check_leak(subject: Subject, found: Findings) -> None:
                 f"{name} alone scores {score:.3f}, all others together {others:.3f}",
                 "no single column gives the target away",
                 reason,
-                f"find out how {name} is made; drop it if it follows from the target",
+                Decide(f"how is {name} made? If it follows from the target, drop it"),
                 blocking=False,
             )
             return
@@ -340,14 +339,17 @@ def _check_capacity(subject: Subject, found: Findings) -> None:
     measured = f"{n_params:,} parameters for {n_samples:,} rows ({ratio:.3g} a row)"
     expected = f"at most {threshold('parameters_per_row'):g} a row"
     reason = "with many parameters a row the network can store the rows instead of learning"
-    advice = "more rows, a smaller network, or strong regularization (alpha, dropout)"
+    more = Decide("are more rows to be had? If not: a smaller network, or a larger alpha")
+    smaller = wider(found.estimator, threshold("parameters_per_row") / ratio)
     few, cheap = (n_samples < threshold(name) for name in ("few_rows", "cheap_rows"))
     if ratio <= threshold("parameters_per_row"):
         found.ok(measured, expected, reason)
-    elif few or (cheap and _gap(subject) > threshold("gap")):
-        found.add("problem", measured, expected, reason, advice, blocking=False)
+    elif few:
+        found.add("problem", measured, expected, reason, more, blocking=False)
+    elif cheap and _gap(subject) > threshold("gap"):
+        found.add("problem", measured, expected, reason, *smaller, more, blocking=False)
     else:
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, *smaller, more)
 
 
 def _gap(subject: Subject) -> float:

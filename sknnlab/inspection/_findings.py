@@ -10,7 +10,9 @@ import contextlib
 from collections.abc import Iterator
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sknnlab.inspection._remedies import Remedy, known, sentence
 
 __all__ = [
     "THRESHOLDS",
@@ -181,8 +183,8 @@ class Finding:
         What was found, and what a good run shows.
     reason : str
         Why it matters.
-    advice : str
-        What to try next; empty where all is well.
+    remedy : tuple of Remedy
+        What to try next, the best first; empty where all is well.
     """
 
     check: str
@@ -190,16 +192,31 @@ class Finding:
     measured: str
     expected: str
     reason: str
-    advice: str = ""
+    remedy: tuple[Remedy, ...] = ()
+    prefix: str = field(default="", repr=False, compare=False)
     blocking: bool = field(default=False, repr=False, compare=False)
+
+    @property
+    def advice(self) -> str:
+        """The remedies in words, parameters named as the estimator takes them."""
+        return sentence(self.remedy, self.prefix)
 
 
 class Findings(list[Finding]):
-    """The findings of one check, collected by status."""
+    """The findings of one check, collected by status.
 
-    def __init__(self, check: str):
+    Parameters
+    ----------
+    check : str
+    estimator : estimator
+        What remedies may set parameters of.
+    prefix : str
+        What leads to these parameters.
+    """
+
+    def __init__(self, check: str, estimator: Any, prefix: str = ""):
         super().__init__()
-        self._check = check
+        self._check, self.estimator, self._prefix = check, estimator, prefix
 
     def add(
         self,
@@ -207,13 +224,19 @@ class Findings(list[Finding]):
         measured: str,
         expected: str,
         reason: str,
-        advice: str = "",
+        *remedies: Remedy,
         blocking: bool = True,
     ) -> None:
-        """Append a finding; a problem is blocking unless said otherwise."""
+        """Append a finding that is not well; a problem is blocking unless said otherwise.
+
+        `remedies` come in order of preference; those that the estimator has no parameter
+        for are left out.
+        """
+        remedy = tuple(known(remedies, self.estimator))
         blocks = blocking and status == "problem"
-        self.append(Finding(self._check, status, measured, expected, reason, advice, blocks))
+        text = (self._check, status, measured, expected, reason)
+        self.append(Finding(*text, remedy, self._prefix, blocks))
 
     def ok(self, measured: str, expected: str, reason: str) -> None:
         """Append a finding that all is well."""
-        self.add("ok", measured, expected, reason)
+        self.append(Finding(self._check, "ok", measured, expected, reason))

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from sknnlab.inspection._choices import against_memorizing, another_rate, instead
 from sknnlab.inspection._findings import Findings, threshold
 
 __all__ = ["see_death_of_rate", "see_explosion", "see_turn", "turned"]
@@ -27,7 +28,8 @@ def see_explosion(found: Findings, history: History, diverged: bool = False) -> 
             "the loss exploded" + ("" if diverged else f" to {worst:.3g}"),
             "a falling loss",
             "steps longer than the curvature allows grow from step to step",
-            "a lower learning_rate_init (a tenth), scaled features and targets, or clip_norm=1",
+            *another_rate(found.estimator, 0.1),
+            *instead(found.estimator, "clip_norm", 1.0),
         )
 
 
@@ -52,7 +54,7 @@ def see_turn(found: Findings, history: History) -> None:
         f"{best + 1}",
         f"at most {threshold('overfit_loss'):g} times its best",
         "from there on the network memorizes",
-        "early_stopping=True, dropout, a larger alpha, a smaller network or more rows",
+        *against_memorizing(found.estimator),
     )
 
 
@@ -87,5 +89,5 @@ def see_death_of_rate(found: Findings, history: History, n_epochs: int, highest:
         "was still falling",
         "a rate that falls when the loss no longer does, or with the run's end",
         "epochs at a rate near 0 change nothing",
-        "learning_rate='cosine', which ends with the run, or a slower decay",
+        *instead(found.estimator, "learning_rate", "cosine", "constant"),
     )

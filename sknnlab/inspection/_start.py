@@ -12,7 +12,9 @@ from sknnlab._engine.network import Network
 from sknnlab._engine.statistics import Pass
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import Activation
+from sknnlab.inspection._choices import another_rate, initializers, instead, rounded, scalers
 from sknnlab.inspection._findings import Findings, threshold
+from sknnlab.inspection._remedies import Decide, SetParams
 from sknnlab.inspection._subject import PLAIN, Subject, check
 from sknnlab.losses import Loss
 
@@ -51,15 +53,12 @@ def check_initial_loss(subject: Subject, found: Findings) -> None:
     expected = f"{known:.4g}: {loss.start_in_words(blank.shape[1])}; at most {most:.4g}"
     reason = "a first loss far from its known value means a wrong loss, scale or start"
     measured = f"first loss {first:.4g}"
-    advice = (
-        "start the output with smaller weights (initializer='glorot_uniform' or 'auto') and "
-        "scale the features"
-    )
+    remedies = [*initializers(found.estimator), *scalers(subject)]
     if not math.isfinite(first):
-        found.add("problem", measured, expected, reason, "scale the features and targets")
+        found.add("problem", measured, expected, reason, *reversed(remedies))
         return
     if first > most:
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, *remedies)
     else:
         found.ok(measured, expected, reason)
     _check_penalty(subject, found, max(first, 1e-12))
@@ -96,13 +95,11 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
             status = "warning"
         measured = f"penalty at the start {penalty:.3g}, {ratio:.3g} times the loss"
         expected = f"at most {threshold('initial_penalty'):g} times"
-    found.add(
-        status,
-        measured,
-        expected,
-        "a penalty larger than the loss pulls the weights to 0 whatever the data say",
-        f"alpha={better:.0e} or less" if status != "ok" else "",
-    )
+    reason = "a penalty larger than the loss pulls the weights to 0 whatever the data say"
+    if status == "ok":
+        found.ok(measured, expected, reason)
+    else:
+        found.add(status, measured, expected, reason, SetParams({"alpha": rounded(better)}))
 
 
 # -- the gradient ------------------------------------------------------------------------
@@ -126,10 +123,11 @@ def check_gradient(subject: Subject, found: Findings) -> None:
         return
     culprit, own = _culprit(subject)
     status = "problem" if max(error, own) > threshold("gradient_error") else "warning"
-    advice = f"look at the derivative in {culprit}" if culprit else "look at the user-defined parts"
+    question = f"is the derivative in {culprit or 'the user-defined parts'} right?"
     if status == "warning":
-        advice += "; with ReLU or hinge, kinks alone may cause this"
-    found.add(status, f"{measured}{f', in {culprit}' if culprit else ''}", expected, reason, advice)
+        question += " With ReLU or hinge, kinks alone may cause this"
+    measured += f", in {culprit}" if culprit else ""
+    found.add(status, measured, expected, reason, Decide(question))
 
 
 def _relative(analytic: float, numerical: float, floor: float) -> float:
@@ -276,10 +274,11 @@ def check_symmetry(subject: Subject, found: Findings) -> None:
     measured = f"{worst:.0%} of the units of layer {where + 1} are twins of another"
     expected = f"at most {threshold('twins'):.0%}"
     if worst > threshold("twin_layer"):
-        advice = "initializer='auto', 'glorot_uniform' or 'he_normal'"
-        found.add("problem", measured, expected, reason, advice)
+        remedies = instead(found.estimator, "initializer", "auto", "he_normal")
+        found.add("problem", measured, expected, reason, *remedies)
     elif worst > threshold("twins"):
-        found.add("warning", measured, expected, reason, "draw the initial weights at random")
+        remedies = instead(found.estimator, "initializer", "auto", "he_normal")
+        found.add("warning", measured, expected, reason, *remedies)
     else:
         found.ok(measured if worst else "no twins among the hidden units", expected, reason)
 
@@ -329,8 +328,8 @@ def see_layers(passed: Pass, found: Findings, when: str, final: bool = False) ->
             f"{when} {saturated[i]:.0%} of layer {i + 1} is saturated ({numbers})",
             f"at most {threshold('saturating'):.0%}",
             "where f'(z) is next to 0 no gradient passes: the layers before cannot learn",
-            "smaller initial weights (initializer='glorot_uniform'), scaled features, or "
-            "batchnorm=True",
+            *(another_rate(found.estimator, 0.1) if final else initializers(found.estimator)),
+            *instead(found.estimator, "batchnorm", True),
         )
     if dead[j] > threshold("dying"):
         found.add(
@@ -338,8 +337,8 @@ def see_layers(passed: Pass, found: Findings, when: str, final: bool = False) ->
             f"{when} {dead[j]:.0%} of the units of layer {j + 1} are 0 for every row ({numbers})",
             f"at most {threshold('dying'):.0%}",
             "a unit that is 0 for every row gets no gradient and stays dead",
-            "biases that start at 0 (initializer='he_normal'), a lower rate, or "
-            "activation='leaky_relu'",
+            *(another_rate(found.estimator, 0.1) if final else initializers(found.estimator)),
+            *instead(found.estimator, "activation", "leaky_relu"),
         )
     if saturated[i] <= threshold("saturating") and dead[j] <= threshold("dying"):
         found.ok(
@@ -353,11 +352,9 @@ def _check_flow(passed: Pass, found: Findings) -> None:
     """Compare the first and last hidden layers: signal forward, gradient backward."""
     spread = [float(layer.a.std()) for layer in passed.hidden]
     sizes = [float(np.sqrt(np.mean(layer.delta.astype(float) ** 2))) for layer in passed.hidden]
-    advice = (
-        "initializer='he_normal' for the ReLU family, 'glorot_uniform' for tanh; or batchnorm=True"
-    )
+    remedies = [*initializers(found.estimator), *instead(found.estimator, "batchnorm", True)]
     if not any(size > 0 for size in sizes) and not any(dW.any() for dW in passed.dW):
-        found.add("problem", "the gradient is 0", "not 0", "nothing will move", advice)
+        found.add("problem", "the gradient is 0", "not 0", "nothing will move", *remedies)
         return
     if len(sizes) == 1:
         return
@@ -371,9 +368,9 @@ def _check_flow(passed: Pass, found: Findings) -> None:
         measured = f"{what} change by a factor of {ratio:.2g} over {len(sizes)} layers"
         reason = f"{what} that {direction} leave layers at different speeds, or without a signal"
         if worse < threshold("vanishing"):
-            found.add("problem", measured, expected, reason, advice)
+            found.add("problem", measured, expected, reason, *remedies)
         elif worse < least:
-            found.add("warning", measured, expected, reason, advice)
+            found.add("warning", measured, expected, reason, *remedies)
         else:
             found.ok(measured, expected, "every layer hears the signal")
 
@@ -396,7 +393,8 @@ def _check_output(subject: Subject, passed: Pass, found: Findings) -> None:
             f"{stuck:.0%} of the rows are wrong and get next to no gradient from the loss",
             f"at most {threshold('sticking'):.0%}",
             "squared error through a saturated sigmoid or softmax is flat where it is wrong",
-            "loss='log_loss', whose gradient does not vanish, and smaller initial weights",
+            *instead(found.estimator, "loss", "log_loss"),
+            *initializers(found.estimator),
         )
 
 

@@ -82,6 +82,8 @@ class Subject:
     ----------
     name : str
         What it is, in words.
+    prefix : str
+        What leads to the network's parameters.
     X, y : ndarray, or CSR for X
         As the network receives them; all rows.
     given : tuple
@@ -106,7 +108,7 @@ class Subject:
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, or not at all.")
         inside = unwrap(estimator, X, y, X_val, y_val)
-        self.name = inside.name
+        self.name, self.prefix = inside.name, inside.prefix
         self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.template = self._make_template(inside.estimator, random_state)
         self.rng = np.random.RandomState(self.template.random_state)
@@ -395,7 +397,7 @@ def check(function: Callable[[Subject, Findings], None]) -> Any:
     name = function.__name__
 
     def on(subject: Subject) -> Findings:
-        findings = Findings(name)
+        findings = Findings(name, subject.template, subject.prefix)
         with np.errstate(all="ignore"):
             function(subject, findings)
         return findings

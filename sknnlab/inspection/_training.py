@@ -13,9 +13,19 @@ from sknnlab._engine.statistics import one_pass
 from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
+from sknnlab.inspection._choices import (
+    against_memorizing,
+    another_rate,
+    initializers,
+    instead,
+    longer,
+    rounded,
+    wider,
+)
 from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._history import see_explosion, turned
 from sknnlab.inspection._measures import FAILED
+from sknnlab.inspection._remedies import Decide, Remedy, SetParams
 from sknnlab.inspection._subject import PLAIN, Subject, check
 
 __all__ = [
@@ -54,11 +64,15 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
     at = "" if subject.full_batch else f" at rate {rate:g}"
     measured = f"{left:.1%} of the first loss left on {len(rows)} rows{at}"
     expected = f"at most {threshold('memorized'):.0%}"
-    advice = "more units or layers, another activation, or check y and the loss"
-    if left > threshold("not_memorized"):
-        found.add("problem", measured, expected, reason, advice)
-    elif left > threshold("memorized"):
-        found.add("warning", measured, expected, reason, advice)
+    if left > threshold("memorized"):
+        status = "problem" if left > threshold("not_memorized") else "warning"
+        decide = Decide("check y and the loss: do like rows have unlike targets?")
+        remedies = [
+            *wider(found.estimator, 4),
+            *instead(found.estimator, "activation", "relu"),
+            decide,
+        ]
+        found.add(status, measured, expected, reason, *remedies)
     else:
         found.ok(measured + ("" if rate == own else f", configured {own:g}"), expected, reason)
 
@@ -232,7 +246,8 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
             f"no suggestion: {swept.reason}",
             "a falling loss somewhere",
             reason,
-            "look at the features, the labels and the initialization first",
+            *initializers(found.estimator),
+            Decide("do the features tell anything of y, and are the labels right?"),
         )
         return
     _place_rate(subject, found, swept, swept.suggestion, reason)
@@ -243,7 +258,7 @@ def _place_rate(
 ) -> None:
     """Judge the configured rate beside the suggested one."""
     own = swept.configured
-    advice = f"learning_rate_init={suggestion:.1g}"
+    remedy = SetParams({"learning_rate_init": rounded(suggestion)})
     start, ours, dead = _probe(subject, own)
     _, theirs, usual = _probe(subject, suggestion)
     share = (start - ours) / max(start - theirs, 1e-12)
@@ -253,26 +268,28 @@ def _place_rate(
     if start - theirs < threshold("rate_drop") * start:
         # the suggestion itself hardly helps, so that shares mean nothing
         most = threshold("rate_rise") * start
-        status = "ok" if ours < most else "problem"
         expected = f"below {most:.3g}; at the suggested {suggestion:.1e} it is {theirs:.3g}"
-        found.add(status, measured + after, expected, reason, advice if status != "ok" else "")
+        if ours < most:
+            found.ok(measured + after, expected, reason)
+        else:
+            found.add("problem", measured + after, expected, reason, remedy)
     elif _fails(own, high, suggestion, share, ours / start, dead - usual, dead):
         measured += after
         if _kills(dead - usual, dead):
             measured += f", and {dead:.0%} of a layer's units are dead"
         expected = _usable(low, min(high, threshold("rate_high") * suggestion), suggestion)
-        found.add("problem", measured, expected, reason, advice)
+        found.add("problem", measured, expected, reason, remedy)
     elif own < low:
         # at a low rate progress grows with the steps: what would the whole run reach?
         reach = share * _steps_to_come(subject, start - ours) / PROBE
         slow = share < threshold("rate_low") and reach < 1
         measured += f": {max(share, 0):.2g} of the progress at the suggested one"
         expected = _usable(low, high, suggestion)
-        found.add("problem" if slow else "warning", measured, expected, reason, advice)
+        found.add("problem" if slow else "warning", measured, expected, reason, remedy)
+    elif own > high:
+        found.add("warning", measured, _usable(low, high, suggestion), reason, remedy)
     else:
-        expected = _usable(low, high, suggestion)
-        status = "warning" if own > high else "ok"
-        found.add(status, measured, expected, reason, advice if own > high else "")
+        found.ok(measured, _usable(low, high, suggestion), reason)
 
 
 def _usable(low: float, high: float, suggestion: float) -> str:
@@ -364,7 +381,10 @@ def check_learning_curve(subject: Subject, found: Findings) -> None:
     _read_validation(subject, found)
 
 
-PATIENCE = "a smaller tol or a larger n_iter_no_change, which have ended it, or a higher rate"
+def _patience(estimator: Any) -> list[Remedy]:
+    """Return ways to go on where a plateau has ended training."""
+    tol, patience = estimator.tol, estimator.n_iter_no_change
+    return [SetParams({"tol": rounded(tol / 10)}), SetParams({"n_iter_no_change": 3 * patience})]
 
 
 def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: str) -> None:
@@ -379,12 +399,13 @@ def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: s
     late = losses[tenth - 1] > flat * first and len(losses) >= threshold("flat_epochs")
     falling = f"at most {flat:.0%} of its start left"
     if left > flat:
-        advice = "another learning rate, then features that tell more, or a larger network"
-        found.add("warning", measured, falling, reason, advice)
+        decide = Decide("do the features tell anything of y?")
+        remedies = [*another_rate(found.estimator, 10), *wider(found.estimator, 4), decide]
+        found.add("warning", measured, falling, reason, *remedies)
     elif late and left < threshold("learned"):
-        advice = "another initializer for this activation, or batchnorm=True"
+        remedies = [*initializers(found.estimator), *instead(found.estimator, "batchnorm", True)]
         what = f"{measured}, flat for the first tenth"
-        found.add("warning", what, "a drop from the start", reason, advice)
+        found.add("warning", what, "a drop from the start", reason, *remedies)
     elif not trained.complete:
         found.ok(f"{measured}, which is all the budget allows", falling, reason)
     elif subject.template.early_stopping:
@@ -393,9 +414,10 @@ def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: s
         found.ok(f"{measured}; the validation loss has turned", falling, reason)
     elif still > unfinished:
         ran_out = len(losses) >= subject.template.max_iter
-        advice = "more epochs (max_iter), or a higher learning rate" if ran_out else PATIENCE
+        remedies = [*(longer(found.estimator) if ran_out else _patience(found.estimator))]
         what = f"{measured}, still falling at the end ({still:.1%} in the last fifth)"
-        found.add("warning", what, f"at most {unfinished:.0%}", reason, advice)
+        rate = another_rate(found.estimator, 3)
+        found.add("warning", what, f"at most {unfinished:.0%}", reason, *remedies, *rate)
     else:
         found.ok(measured, f"{falling}, at most {unfinished:.0%} lost in the last fifth", reason)
 
@@ -419,11 +441,11 @@ def _read_validation(subject: Subject, found: Findings) -> None:
     reason = "a gap means memorizing, two low scores mean too little capacity or information"
     if gap > most:
         measured += ", whose loss rises" if rising else ""
-        advice = "early_stopping=True, dropout, a larger alpha, a smaller network or more rows"
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, *against_memorizing(found.estimator))
     elif not subject.classifies and measure.low(train, trivial):
-        advice = "more units, more epochs, or features that tell more"
-        found.add("warning", measured, measure.high, reason, advice)
+        decide = Decide("are there features that tell more of y?")
+        remedies = [*wider(found.estimator, 2), *longer(found.estimator), decide]
+        found.add("warning", measured, measure.high, reason, *remedies)
     else:
         found.ok(measured, expected, reason)
     if subject.template.early_stopping:
@@ -451,12 +473,17 @@ def _check_noise(subject: Subject, found: Findings, error: float, n_seen: int) -
     error = max(error * math.sqrt(n_seen), 0.1) / math.sqrt(n_rows)
     most = threshold("noise")
     if error > most:
+        enough = math.ceil(n_rows * (error / most) ** 2)
+        remedies: list[Remedy] = instead(found.estimator, "scoring", "loss")
+        if subject.given[0] is None:
+            share = min(0.3, rounded(enough / len(subject.y), 2))
+            remedies += instead(found.estimator, "validation_fraction", share)
         found.add(
             "warning",
             f"{n_rows} validation rows: the score is uncertain by {error:.3f}",
-            f"at most {most:g}, as with {math.ceil(n_rows * (error / most) ** 2)} rows",
+            f"at most {most:g}, as with {enough} rows",
             "early stopping then follows chance",
-            "a larger validation_fraction, or scoring='loss', which is less noisy",
+            *remedies,
         )
 
 
@@ -482,10 +509,9 @@ def update_ratios(subject: Subject, found: Findings) -> None:
     expected = f"the largest {low:.0e} to {high:.0e}, {threshold('update_usual'):.0e} is usual"
     measured = "by layer " + ", ".join(f"{value:.1e}" for value in typical)
     if typical.max() > high:
-        advice = "a lower learning_rate_init, or larger initial weights"
-        found.add("warning", measured, expected, reason, advice)
+        remedies = [*another_rate(found.estimator, 0.1), *initializers(found.estimator)]
+        found.add("warning", measured, expected, reason, *remedies)
     elif typical.max() < low:
-        advice = "a higher learning_rate_init"
-        found.add("warning", measured, expected, reason, advice)
+        found.add("warning", measured, expected, reason, *another_rate(found.estimator, 10))
     else:
         found.ok(measured, expected, reason)

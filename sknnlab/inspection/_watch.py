@@ -94,7 +94,7 @@ class Watch(EpochCallback):
 
     def _look(self, estimator: Any, X: Any, y: Any) -> list[Finding]:
         """Return what there is to complain of."""
-        found = Findings("Watch")
+        found = Findings("Watch", estimator)
         history = {name: values[self._n_before :] for name, values in estimator.history_.items()}
         see_explosion(found, history)
         rate = estimator._run.configuration.rates.start

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from sknnlab._estimators.base import NeuralNetwork
 
-__all__ = ["Unwrapped", "fitted_network", "unwrap"]
+__all__ = ["Unwrapped", "fitted_network", "path_to_network", "unwrap"]
 
 
 @dataclass
@@ -27,6 +27,8 @@ class Unwrapped:
     X, y, X_val, y_val : as for ``fit``
     names : list of str or None
         The columns of X, where the user named some.
+    prefix : str
+        What leads to the network's parameters, such as ``"mlpclassifier__"``.
     around : tuple of str
         What is around the network, innermost first.
     """
@@ -37,6 +39,7 @@ class Unwrapped:
     X_val: Any
     y_val: Any
     names: list[str] | None
+    prefix: str = ""
     around: tuple[str, ...] = ()
 
     @property
@@ -54,7 +57,8 @@ def unwrap(estimator: Any, X: Any, y: Any, X_val: Any, y_val: Any) -> Unwrapped:
     TypeError
         There is none of ours.
     """
-    of = Unwrapped(estimator, X, y, X_val, y_val, _names(X))
+    prefix = "".join(f"{name}__" for name in path_to_network(estimator))
+    of = Unwrapped(estimator, X, y, X_val, y_val, _names(X), prefix)
     while not isinstance(of.estimator, NeuralNetwork):
         outer = type(of.estimator).__name__
         if isinstance(of.estimator, Pipeline):
@@ -70,6 +74,20 @@ def unwrap(estimator: Any, X: Any, y: Any, X_val: Any, y_val: Any) -> Unwrapped:
         if of.around[:1] != (outer,):
             of.around = (outer, *of.around)
     return of
+
+
+def path_to_network(estimator: Any) -> tuple[str, ...]:
+    """Return the names of parameters that lead through what is around the network."""
+    path: tuple[str, ...] = ()
+    while True:
+        if isinstance(estimator, Pipeline):
+            name, estimator = estimator.steps[-1]
+            path = (*path, name)
+        elif isinstance(estimator, TransformedTargetRegressor):
+            estimator = estimator.regressor
+            path = (*path, "regressor")
+        else:
+            return path
 
 
 def _off_pipeline(of: Unwrapped) -> None:
