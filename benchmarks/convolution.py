@@ -8,8 +8,9 @@ ratio is the median of the paired ratios of CPU times where one thread is used (
 the machine then disturbs both alike), of wall-clock times elsewhere. torch is eager with fused
 Adam, in the better of its two memory layouts.
 
-NumPy's OpenBLAS takes kernels without AVX-512 on some processors that have it (AMD's), and torch
-does not; OPENBLAS_CORETYPE=SkylakeX in the environment then makes our products twice as fast.
+The kernels that OpenBLAS takes decide: with those without AVX-512 (OPENBLAS_CORETYPE=Haswell in
+the environment) our products take twice as long, while torch keeps its own. The first line of the
+report names them.
 """
 
 from __future__ import annotations

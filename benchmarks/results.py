@@ -20,7 +20,10 @@ def versions(*packages: str) -> str:
             found.append(f"{package} {version(package)}")
         except PackageNotFoundError:
             found.append(f"no {package}")
-    blas = {f"{one['internal_api']} {one['version']}" for one in threadpool_info()}
+    blas = {
+        f"{one['internal_api']} {one['version']} ({one.get('architecture', 'any')} kernels)"
+        for one in threadpool_info()
+    }
     cores = f"{multiprocessing.cpu_count()} cores"
     return ", ".join([*found, f"Python {platform.python_version()}", *sorted(blas), cores])
 

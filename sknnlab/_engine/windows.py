@@ -13,7 +13,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["PIECE", "Images", "Pair", "Windows", "flipped", "in_window_order"]
+__all__ = ["PIECE", "Images", "Pair", "Windows", "flipped", "in_window_order", "pixels"]
 
 PIECE = 950_000  # multiplications of a product that small-matrix kernels still take
 FEWEST = 16  # rows of a piece: with fewer the kernels are idle
@@ -34,12 +34,15 @@ def flipped(W: np.ndarray) -> np.ndarray:
     return W[::-1, ::-1].transpose(1, 0, 3, 2)
 
 
-def _pixels(images: np.ndarray) -> np.ndarray:
-    """Return images whose pixels are one element each, which copies faster."""
+def pixels(images: np.ndarray) -> list[np.ndarray]:
+    """Return images as views for copies: a pixel is one element, or each of its channels.
+
+    NumPy copies elements of 4, 8 and 16 bytes more than three times as fast as others.
+    """
     n_channels = images.shape[-1]
-    if n_channels == 1:
-        return images[..., 0]
-    return images.view(np.dtype((np.void, n_channels * images.itemsize)))[..., 0]
+    if n_channels in (1, 3):
+        return [images[..., channel] for channel in range(n_channels)]
+    return [images.view(np.dtype((np.void, n_channels * images.itemsize)))[..., 0]]
 
 
 def _cut(n: int, most: int) -> tuple[int, int]:
@@ -123,15 +126,16 @@ class Windows:
     def copies(self, images: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Return the pairs (to, from) whose copies gather the windows of `images`."""
         (ky, _), (py, px) = self.kernel, self.padding
-        height, pixels = images.shape[1], _pixels(images)
+        height = images.shape[1]
         shape = (self.n, self.rows, self._stride, ky, self.n_channels)
-        tall = _pixels(self._tall[: self._n_positions].reshape(shape))
-        pairs = []
+        tall = self._tall[: self._n_positions].reshape(shape)
+        pairs: list[tuple[np.ndarray, np.ndarray]] = []
         for dy in range(ky):
             first, last = max(0, py - dy), min(self.rows, height + py - dy)
             if first < last:
-                to = tall[:, first:last, px:, dy]
-                pairs.append((to, pixels[:, first + dy - py : last + dy - py]))
+                to = pixels(tall[:, first:last, px:, dy])
+                source = pixels(images[:, first + dy - py : last + dy - py])
+                pairs += zip(to, source, strict=True)
         return pairs
 
     def multiply(self, W: np.ndarray) -> None:

@@ -16,7 +16,7 @@ from sknnlab._engine.windows import PIECE, Images, Pair, Windows, flipped, in_wi
 
 __all__ = ["Convolution", "convolve_and_pool", "pool_first"]
 
-SCRATCH = 1 << 18  # numbers: what the buffers of the images in work may hold, to stay cached
+SCRATCH = 1 << 19  # numbers: what the buffers of the images in work may hold, to stay cached
 MOST = 64  # images in work
 
 

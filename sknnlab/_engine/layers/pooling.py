@@ -9,6 +9,7 @@ import numpy as np
 
 from sknnlab._engine.layers.base import Batch, Layer, Op, Shape
 from sknnlab._engine.parameters import Views
+from sknnlab._engine.windows import pixels
 
 __all__ = ["GlobalAverage", "MaxPoolOp", "Pool"]
 
@@ -95,32 +96,52 @@ class _Pairs:
 
 
 class _Blocks:
-    """Blocks of 2 by 2 in two stages: rows, then columns on half of the numbers."""
+    """Blocks of 2 by 2 in two stages: rows, then columns on half of the numbers.
+
+    Columns are compared as one long run of numbers, each pixel with the next one: half of
+    that is of no use, and still it is faster than many short runs.
+    """
 
     def __init__(self, x: np.ndarray, dx: np.ndarray, out: np.ndarray, batch: Batch):
-        shape = (out.shape[1], x.shape[2] // 2 * 2, out.shape[3])
-        self._tall, self._dtall = (batch.scratch(shape, whole=True) for _ in range(2))
+        n_channels = out.shape[3]
+        shape = (out.shape[1], x.shape[2] // 2 * 2, n_channels)
+        tall, dtall, larger = (batch.scratch(shape, whole=True) for _ in range(3))
         columns = shape[1]
-        self._rows = _Pairs(x[:, :, :columns], dx[:, :, :columns], 1, self._tall, batch)
-        self._columns = _Pairs(self._tall, self._dtall, 2, out, batch)
-        self._pair, self._upper = _halves(self._tall, 2, 2), _halves(self._rows.first, 2, 2)
-        self._larger, self._earlier = (
-            batch.scratch(out.shape[1:], whole=True, dtype=np.bool_) for _ in range(2)
+        self._rows = _Pairs(x[:, :, :columns], dx[:, :, :columns], 1, tall, batch)
+        first = batch.empty(shape, np.bool_)
+        self._dtall, self._dpair, self._first = dtall, _halves(dtall, 2, 2), first[:, :, ::2]
+        self._selected = list(zip(pixels(out), pixels(larger[:, :, ::2]), strict=True))
+        self._left, self._right = _neighbours(tall, n_channels)
+        self._upper_left, self._upper_right = _neighbours(self._rows.first, n_channels)
+        self._larger, self._wins = larger.reshape(-1)[:-n_channels], first.reshape(-1)[:-n_channels]
+        self._is_larger, self._is_upper = (
+            batch.scratch(shape, whole=True, dtype=np.bool_).reshape(-1)[:-n_channels]
+            for _ in range(2)
         )
 
     def forward(self) -> None:
         self._rows.forward()
-        self._columns.forward()
+        np.maximum(self._left, self._right, out=self._larger)
+        for to, source in self._selected:
+            np.copyto(to, source)
         # between equals in two columns, one in the lower row loses to one in the upper
-        first = self._columns.first
-        np.greater(self._pair[0], self._pair[1], self._larger)
-        np.greater_equal(self._upper[0], self._upper[1], self._earlier)
-        np.logical_and(first, self._earlier, first)
-        np.logical_or(first, self._larger, first)
+        np.greater_equal(self._left, self._right, self._wins)
+        np.greater(self._left, self._right, self._is_larger)
+        np.greater_equal(self._upper_left, self._upper_right, self._is_upper)
+        np.logical_and(self._wins, self._is_upper, self._wins)
+        np.logical_or(self._wins, self._is_larger, self._wins)
 
     def backward(self, delta: np.ndarray) -> None:
-        self._columns.backward(delta)
+        left, right = self._dpair
+        np.multiply(delta, self._first, left)
+        np.subtract(delta, left, right)
         self._rows.backward(self._dtall)
+
+
+def _neighbours(images: np.ndarray, n_channels: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of all pixels but the last, and of the pixels that follow them."""
+    flat = images.reshape(-1)
+    return flat[:-n_channels], flat[n_channels:]
 
 
 class _AnyBlocks:
