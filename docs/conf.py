@@ -31,6 +31,7 @@ extensions = [
     "sphinx_gallery.gen_gallery",
     "mathml",
     "sknnlab_names",
+    "start_pictures",
 ]
 exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
@@ -39,8 +40,11 @@ nitpicky = True
 html_math_renderer = "mathml"
 
 # -- Markdown -----------------------------------------------------------------------------
-myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
 
 # -- API ----------------------------------------------------------------------------------
 autosummary_generate = True
@@ -88,7 +92,13 @@ html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_title = f"sknnlab {release}"
 html_show_sphinx = False
+html_favicon = "_static/logo.svg"
+html_sidebars = {"index": []}
+html_show_sourcelink = False
 html_theme_options = {
-    "show_prev_next": False,
+    "footer_end": [],
+    "logo": {"image_light": "_static/logo.svg", "image_dark": "_static/logo.svg", "text": project},
+    "navbar_align": "left",
     "secondary_sidebar_items": ["page-toc"],
+    "show_prev_next": False,
 }

@@ -12,6 +12,7 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+from sphinx.util.nodes import make_refnode
 
 import sknnlab
 from sknnlab.inspection import THRESHOLDS
@@ -21,6 +22,13 @@ PUBLIC = {
     module: set(importlib.import_module(module).__all__)
     for module in MODULES
     if not module.startswith("sknnlab._")
+}
+# what the repository's own pages link to, and where it is in the documentation
+FILES = {
+    "CHANGELOG.md": "changelog",
+    "CONTRIBUTING.md": "contributing",
+    "LICENSE": "license",
+    "SECURITY.md": "security",
 }
 INITIAL = re.compile(r"^([A-Z])\. ")
 
@@ -59,6 +67,16 @@ def resolve_top_level(
     return domain.resolve_xref(env, page, app.builder, node["reftype"], full, node, contents)
 
 
+def resolve_file(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, contents: nodes.Element
+) -> Any:
+    """Find a file beside the README on the page that includes it."""
+    page = FILES.get(node.get("reftarget", ""))
+    if page is None or node.get("reftype") != "myst":
+        return None
+    return make_refnode(app.builder, node["refdoc"], page, None, contents)
+
+
 def escape_initials(
     app: Sphinx, kind: str, name: str, thing: Any, options: Any, lines: Any
 ) -> None:
@@ -82,8 +100,9 @@ class Thresholds(SphinxDirective):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Register the role, the directive and both hooks."""
+    """Register the role, the directive and the hooks."""
     app.connect("missing-reference", resolve_top_level, priority=400)
+    app.connect("missing-reference", resolve_file)
     app.connect("autodoc-process-docstring", escape_initials, priority=600)
     app.add_role("name", Name())
     app.add_directive("thresholds", Thresholds)
