@@ -88,36 +88,37 @@ for name, p in proba.items():
 # bumps, each twice as long as the one before: it is near zero at epochs 2, 6, 15 and 32, and
 # whichever of these endings is best can be had. Here chance is strong, and what comes after
 # the third ending is learned by heart.
-figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
+figure, ax = plt.subplots(figsize=(6.5, 4), layout="constrained")
 history = pd.DataFrame(net.history_)
 for m, rows in history.groupby("member"):
     encoding = net.encodings[m % 2]
     color, style = f"C{m % 2}", "-" if m < 2 else "--"
-    axes[0].plot(rows["epoch"], -rows["validation_score"], color, ls=style, label=encoding)
+    ax.plot(rows["epoch"], -rows["validation_score"], color, ls=style, label=encoding)
     best = rows.loc[rows["validation_score"].idxmax()]
-    axes[0].plot(best["epoch"], -best["validation_score"], "o", color=color)
+    ax.plot(best["epoch"], -best["validation_score"], "o", color=color)
 shares = ", ".join(f"{w:.2f}" for w in net.weights_)
-axes[0].set(xlabel="epoch", ylabel="(error + 1/n) x log-loss on its fold")
-axes[0].set(title=f"Four members; weights {shares}", yscale="log")
-axes[0].legend(fontsize="small")
+ax.set(xlabel="epoch", ylabel="(error + 1/n) x log-loss on its fold")
+ax.set(title=f"Four members; weights {shares}", yscale="log")
+ax.legend(fontsize="small")
+plt.show()
 
 # %%
 # The calibration: labels were smoothed in training, which leaves the raw scores too timid or
 # too bold; one temperature for each encoding, fitted on rows held out, sets that right.
+figure, ax = plt.subplots(figsize=(5, 4.5), layout="constrained")
 for i, (name, p) in enumerate(proba.items()):
     CalibrationDisplay.from_predictions(
         y_test == "leaves",
         p,
         n_bins=12,
         strategy="quantile",
-        ax=axes[1],
+        ax=ax,
         name=name,
         color=f"C{2 + i}",
     )
-axes[1].set(
-    xlabel="predicted probability of leaving", ylabel="share that left", title="Calibration"
-)
-axes[1].legend(fontsize="small", loc="upper left")
+ax.set(xlabel="predicted probability of leaving", ylabel="share that left", title="Calibration")
+ax.legend(fontsize="small", loc="upper left")
+plt.show()
 
 # %%
 # Where they disagree: who pays more than others for the same use leaves, and trees cut that
@@ -127,8 +128,9 @@ far = np.argsort(-np.abs(p - q))[:100]
 known = X_test["used"].notna()
 slope, start = np.polyfit(X_test["used"][known], X_test["price"][known], 1)
 above = X_test["price"] - start - slope * X_test["used"]
-axes[2].plot(X_test["used"], above, ".", color="0.88", ms=3)
-colored = axes[2].scatter(
+figure, ax = plt.subplots(figsize=(6.5, 4.5), layout="constrained")
+ax.plot(X_test["used"], above, ".", color="0.88", ms=3)
+colored = ax.scatter(
     X_test["used"].iloc[far],
     above.iloc[far],
     c=(p - q)[far],
@@ -137,9 +139,9 @@ colored = axes[2].scatter(
     ec="0.4",
     lw=0.4,
 )
-axes[2].set(xlabel="used", ylabel="price, above others of the same use", xlim=(0, 90))
-axes[2].set(title="Where the two disagree most")
-figure.colorbar(colored, ax=axes[2], label="TabularMLP - HistGradientBoosting")
+ax.set(xlabel="used", ylabel="price, above others of the same use", xlim=(0, 90))
+ax.set(title="Where the two disagree most")
+figure.colorbar(colored, ax=ax, label="TabularMLP - HistGradientBoosting")
 right = [np.mean((one[far] > 0.5) == (y_test[far] == "leaves")) for one in (p, q)]
 print(f"of those hundred rows TabularMLP is right on {right[0]:.0%}, the trees on {right[1]:.0%}")
 plt.show()
