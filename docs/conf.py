@@ -30,6 +30,7 @@ extensions = [
     "sphinx_design",
     "sphinx_gallery.gen_gallery",
     "mathml",
+    "offline",
     "sknnlab_names",
     "start_pictures",
 ]
@@ -81,7 +82,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/(plot_|quickstart|diagnose)",
     "doc_module": ("sknnlab",),
     "backreferences_dir": "api/backreferences",
-    "within_subsection_order": "FileNameSortKey",
+    "within_subsection_order": "gallery_order.ScriptsFirst",
     "remove_config_comments": True,
     "show_memory": False,
 }

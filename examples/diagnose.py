@@ -9,6 +9,8 @@ has five faults. Each round diagnoses it, prints what was found, and follows the
 the first problem, until none is left; then the test score is compared with the start's.
 """
 
+# sphinx_gallery_thumbnail_path = "_static/thumb_diagnose.svg"
+
 import re
 import warnings
 

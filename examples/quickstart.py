@@ -7,6 +7,8 @@ accuracy of the best candidate is printed beside scikit-learn's own MLPClassifie
 on the same split.
 """
 
+# sphinx_gallery_thumbnail_path = "_static/thumb_quickstart.svg"
+
 import time
 
 from sklearn.datasets import load_digits
