@@ -12,7 +12,6 @@ from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
-from sphinx.util.nodes import make_refnode
 
 import sknnlab
 from sknnlab.inspection import THRESHOLDS
@@ -67,14 +66,12 @@ def resolve_top_level(
     return domain.resolve_xref(env, page, app.builder, node["reftype"], full, node, contents)
 
 
-def resolve_file(
-    app: Sphinx, env: BuildEnvironment, node: pending_xref, contents: nodes.Element
-) -> Any:
-    """Find a file beside the README on the page that includes it."""
-    page = FILES.get(node.get("reftarget", ""))
-    if page is None or node.get("reftype") != "myst":
-        return None
-    return make_refnode(app.builder, node["refdoc"], page, None, contents)
+def find_files(app: Sphinx, document: nodes.document) -> None:
+    """Lead links to files beside the README to the pages that include these."""
+    for node in document.findall(pending_xref):
+        if node.get("reftype") == "myst" and node["reftarget"] in FILES:
+            page = FILES[node["reftarget"]]
+            node.attributes.update(refdomain="doc", reftarget=page, reftargetid=None)
 
 
 def escape_initials(
@@ -102,7 +99,7 @@ class Thresholds(SphinxDirective):
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register the role, the directive and the hooks."""
     app.connect("missing-reference", resolve_top_level, priority=400)
-    app.connect("missing-reference", resolve_file)
+    app.connect("doctree-read", find_files)
     app.connect("autodoc-process-docstring", escape_initials, priority=600)
     app.add_role("name", Name())
     app.add_directive("thresholds", Thresholds)
