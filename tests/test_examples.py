@@ -12,10 +12,10 @@ EXAMPLES = pathlib.Path(__file__).parents[1] / "examples"
 pytestmark = pytest.mark.slow
 
 
-def run(script):
+def run(*arguments):
     """Return what an example prints; its pictures are drawn and not shown."""
     environment = {**os.environ, "MPLBACKEND": "Agg"}
-    command = [sys.executable, "-W", "ignore::UserWarning", str(script)]
+    command = [sys.executable, "-W", "ignore::UserWarning", *map(str, arguments)]
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -35,6 +35,25 @@ def test_following_the_advice_mends_a_bad_configuration():
     assert before < 0.7
     assert after > 0.92
     assert "check_symmetry" in printed
+
+
+WITHOUT_DASK = """
+import runpy, sys
+sys.modules["distributed"] = None
+runpy.run_path(sys.argv[1], run_name="__main__")
+"""
+
+
+def test_a_search_on_a_cluster_finds_the_same():
+    pytest.importorskip("distributed")
+    printed = run(EXAMPLES / "scale_out.py")
+    assert re.search(r"2 workers: \S+ s, \S+ times as fast\nthe same scores", printed)
+    assert "dask is not installed" not in printed
+
+
+def test_without_dask_a_search_goes_to_processes_and_says_so():
+    printed = run("-c", WITHOUT_DASK, EXAMPLES / "scale_out.py")
+    assert re.search(r"dask is not installed.*\n2 workers: .*\nthe same scores", printed)
 
 
 @pytest.mark.parametrize("script", sorted(EXAMPLES.glob("plot_*.py")), ids=lambda path: path.stem)
