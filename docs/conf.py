@@ -33,6 +33,9 @@ extensions = [
     "offline",
     "sknnlab_names",
     "start_pictures",
+    "parts",
+    "citations",
+    "house",
 ]
 exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
 templates_path = ["_templates"]
@@ -90,7 +93,7 @@ sphinx_gallery_conf = {
 # -- HTML ---------------------------------------------------------------------------------
 html_theme = "pydata_sphinx_theme"
 html_static_path = ["_static"]
-html_css_files = ["custom.css"]
+html_css_files = ["custom.css", "guide.css"]
 html_title = f"sknnlab {release}"
 html_show_sphinx = False
 html_favicon = "_static/logo.svg"

@@ -154,7 +154,7 @@ class Logistic(Activation):
 
 
 class Tanh(Activation):
-    r"""Hyperbolic tangent.
+    r"""Hyperbolic tangent: :math:`f(z) = \tanh z`.
 
     References
     ----------

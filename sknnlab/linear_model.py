@@ -53,8 +53,10 @@ class LinearSVMSoftmax(NetworkClassifier):
     References
     ----------
     K. Crammer and Y. Singer (2001). On the Algorithmic Implementation of Multiclass
-    Kernel-based Vector Machines. JMLR 2. --- J. Weston and C. Watkins (1999). Support
-    Vector Machines for Multi-Class Pattern Recognition. ESANN.
+    Kernel-based Vector Machines. JMLR 2.
+
+    J. Weston and C. Watkins (1999). Support Vector Machines for Multi-Class Pattern
+    Recognition. ESANN.
 
     Examples
     --------

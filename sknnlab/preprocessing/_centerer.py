@@ -67,6 +67,7 @@ class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     A. Krizhevsky, I. Sutskever and G. E. Hinton (2012). ImageNet Classification with Deep
     Convolutional Neural Networks, section 2 (mean image). NIPS.
+
     K. Simonyan and A. Zisserman (2015). Very Deep Convolutional Networks for Large-Scale
     Image Recognition, section 2.1 (mean of each channel). ICLR.
 

@@ -73,6 +73,7 @@ class ZCAWhitener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     ----------
     A. J. Bell and T. J. Sejnowski (1997). The "independent components" of natural scenes
     are edge filters. Vision Research 37.
+
     A. Krizhevsky (2009). Learning Multiple Layers of Features from Tiny Images, appendix
     A. Technical report, University of Toronto.
 
