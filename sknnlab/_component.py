@@ -18,6 +18,8 @@ from typing import Any, TypeVar
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 
+from sknnlab._documentation import Documented
+
 __all__ = [
     "Component",
     "PartsMixin",
@@ -31,7 +33,7 @@ __all__ = [
 Part = TypeVar("Part", bound=type)
 
 
-class Component(BaseEstimator):
+class Component(Documented, BaseEstimator):
     """Base of every part: hyperparameters in ``__init__``, nothing else.
 
     Subclasses validate their hyperparameters in `check_parameters`, which is called

@@ -511,8 +511,12 @@ class ColorJitter(ImageAugmentation):
     ----------
     image_shape : (height, width) or (height, width, n_channels), default=None
         What a flat row holds; None for arrays of images, which must be of floats.
-    brightness, contrast, saturation : float, default=0.2
-        Strengths, >= 0; 0 leaves it as it is. One channel has no saturation.
+    brightness : float, default=0.2
+        Strength, >= 0; 0 leaves it as it is.
+    contrast : float, default=0.2
+        Strength, >= 0; 0 leaves it as it is.
+    saturation : float, default=0.2
+        Strength, >= 0; 0 leaves it as it is. One channel has none.
     high : float or None, default=None
         Pixels are clipped to [0, high] in the end; None does not clip.
 

@@ -301,6 +301,12 @@ def test_every_configuration_learns_and_survives_copies(parameters, images):
     assert_array_equal(again.predict_proba(X), expected)
 
 
+def test_a_file_names_the_public_home_alone(images):
+    fitted = net(max_iter=1).fit(*images)
+    assert b"sknnlab.neural_network" in pickle.dumps(fitted)
+    assert b"_estimators" not in pickle.dumps(fitted)
+
+
 def test_images_and_rows_are_the_same(images):
     X, y = images
     expected = net().fit(X, y).predict_proba(X)

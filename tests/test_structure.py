@@ -34,7 +34,7 @@ PARTS = {
 }
 # each floor imports from those below it; rooms on one floor do not import each other
 FLOORS = [
-    {"_version", "_numerics", "_files"},
+    {"_documentation", "_files", "_numerics", "_version"},
     {"_component", "_images", "_show_versions"},
     {"_image_rows"},
     PARTS,

@@ -21,6 +21,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import PartsMixin
+from sknnlab._documentation import Documented
 from sknnlab._engine.batches import Data
 from sknnlab._engine.layers import Layer
 from sknnlab._engine.network import Network
@@ -110,7 +111,7 @@ def _plain(y: Any) -> Any:
     return y if scipy.sparse.issparse(y) else np.asarray(y)
 
 
-class NeuralNetwork(Habits, CallbackSupport, PartsMixin, BaseEstimator, ABC):
+class NeuralNetwork(Documented, Habits, CallbackSupport, PartsMixin, BaseEstimator, ABC):
     """Abstract estimator over the engine.
 
     Subclasses say what their targets are, which loss they train, and how they score.

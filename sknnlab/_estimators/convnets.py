@@ -1,4 +1,4 @@
-"""The convolutional networks of `sknnlab.neural_network`."""
+"""The convolutional networks; files and links name `sknnlab.neural_network` as their home."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sknnlab._estimators.regressor import NetworkRegressor
 
 __all__ = ["ConvNetClassifier", "ConvNetRegressor"]
 
+HOME = "sknnlab.neural_network"
 ALPHA = """
 alpha : float, default=0.0
     Strength of the penalty on the weights, >= 0, divided by the batch's sum of sample weights
@@ -71,6 +72,8 @@ class ConvNetClassifier(ConvNet, NetworkClassifier):
     >>> bool(net.fit(X_train, y_train).score(X_test, y_test) > 0.95)
     True
     """
+
+    __module__ = HOME
 
     def __init__(
         self,
@@ -217,6 +220,8 @@ class ConvNetRegressor(ConvNet, NetworkRegressor):
     >>> bool(net.fit(X[:400], y[:400]).score(X[400:], y[400:]) > 0.9)
     True
     """
+
+    __module__ = HOME
 
     def __init__(
         self,

@@ -20,6 +20,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
+from sknnlab._documentation import Documented
 from sknnlab._engine.inference import Inference
 from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.convnet import ConvNet
@@ -30,7 +31,7 @@ __all__ = ["HiddenFeatures"]
 
 
 class HiddenFeatures(
-    ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
+    Documented, ClassNamePrefixFeaturesOutMixin, MetaEstimatorMixin, TransformerMixin, BaseEstimator
 ):
     """Activations of a hidden layer of a trained network, as features for another model.
 

@@ -14,13 +14,16 @@ from sklearn.base import (
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab._image_rows import image_batches, read_images
 from sknnlab._images import Shape
 
 __all__ = ["ImageFeatures", "float_type", "full_intensity"]
 
 
-class ImageFeatures(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC):
+class ImageFeatures(
+    Documented, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator, ABC
+):
     """Abstract transformer from images to rows of features.
 
     Subclasses say how many features an image of a shape has, how much scratch memory it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import textwrap
 from collections.abc import Sequence
 from typing import Any
@@ -10,13 +9,13 @@ from typing import Any
 from sknnlab.inspection._displays import overview
 from sknnlab.inspection._findings import Finding
 from sknnlab.inspection._subject import Subject
+from sknnlab.inspection._tables import report
 
 __all__ = ["Diagnosis"]
 
 COLUMNS = ("check", "status", "measured", "expected", "reason", "advice")
 MARKS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM"}
 RANK = {"problem": 0, "warning": 1, "ok": 2}
-COLOURS = {"ok": "#0072b2", "warning": "#b25900", "problem": "#a50026"}
 
 
 class Diagnosis:
@@ -92,18 +91,19 @@ class Diagnosis:
         return "\n".join([*lines, "", *textwrap.wrap(self.advice, 100)])
 
     def _repr_html_(self) -> str:
-        cells = "".join(f"<th style='text-align:left'>{name}</th>" for name in COLUMNS)
-        rows = [f"<tr>{cells}</tr>"]
-        for finding in self.findings:
-            colour = COLOURS[finding.status]
-            cells = "".join(
-                f"<td style='text-align:left{f';color:{colour}' if name == 'status' else ''}'>"
-                f"{html.escape(str(getattr(finding, name)))}</td>"
-                for name in COLUMNS
-            )
-            rows.append(f"<tr>{cells}</tr>")
-        advice = html.escape(self.advice)
-        return f"<table>{''.join(rows)}</table><p><b>{advice}</b></p>"
+        rows = [(one.status, _cells(one)) for one in self.findings]
+        rows += [
+            ("", ["-", check, f"left out: meaningless until {cause} is well", "", ""])
+            for check, cause in self.skipped.items()
+        ]
+        heads = ("status", "check", "measured", "expected", "what to do")
+        return report(f"Diagnosis of {self._name}", heads, rows, self.advice)
+
+
+def _cells(finding: Finding) -> list[str]:
+    """Return the cells of a finding in HTML: reason and advice where something is to be done."""
+    todo = "" if finding.status == "ok" else f"{finding.reason}\n\u2192 {finding.advice}"
+    return [finding.status, finding.check, finding.measured, finding.expected, todo]
 
 
 def _wrapped(head: str, text: str) -> list[str]:

@@ -82,6 +82,11 @@ class BinaryLogLoss(Smoothing, BinaryLoss, Elementwise):
 
     The smoothed target is :math:`y' = (1 - \epsilon) y + \epsilon / 2`. Without smoothing
     each element is capped as in `LogLoss`.
+
+    Parameters
+    ----------
+    label_smoothing : float, default=0.0
+        Share of the target spread evenly over both classes, in [0, 1).
     """
 
     start = "log 2 a label"
@@ -119,14 +124,26 @@ class BinaryLogLoss(Smoothing, BinaryLoss, Elementwise):
 
 
 class BinaryHinge(BinaryMargin):
-    r"""Column-wise `Hinge` and `CrammerSinger`: :math:`L = \max(0, m - t s)`, t = 2 y - 1."""
+    r"""Column-wise `Hinge` and `CrammerSinger`: :math:`L = \max(0, m - t s)`, t = 2 y - 1.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        m, > 0.
+    """
 
     start = "m a label, m = {margin:g}"
     _power = 1
 
 
 class BinarySquaredHinge(BinaryMargin):
-    r"""Column-wise `SquaredHinge`: :math:`L = \max(0, m - t s)^2`, t = 2 y - 1."""
+    r"""Column-wise `SquaredHinge`: :math:`L = \max(0, m - t s)^2`, t = 2 y - 1.
+
+    Parameters
+    ----------
+    margin : float, default=1.0
+        m, > 0.
+    """
 
     start = "m² a label, m = {margin:g}"
     _power = 2
@@ -157,7 +174,13 @@ class BinarySquaredError(BinaryLoss, Elementwise):
 
 
 class BinaryFocal(Focusing, BinaryLoss, Elementwise):
-    r"""Column-wise `Focal`: :math:`L = -(1 - p_t)^\gamma \log p_t`, p_t = sigmoid(t s)."""
+    r"""Column-wise `Focal`: :math:`L = -(1 - p_t)^\gamma \log p_t`, p_t = sigmoid(t s).
+
+    Parameters
+    ----------
+    gamma : float, default=2.0
+        How fast it fades, >= 0; 0 is the log loss.
+    """
 
     start = "2^-g log 2 a label, g = {gamma:g}"
     link = "logistic"

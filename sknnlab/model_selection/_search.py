@@ -14,6 +14,7 @@ from sklearn.model_selection import ParameterSampler, RandomizedSearchCV
 from sklearn.utils import check_random_state
 
 from sknnlab._component import nearest
+from sknnlab._documentation import Documented
 from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.callbacks import callbacks_of
 from sknnlab.callback import StopWhen
@@ -28,7 +29,7 @@ SURVIVORS = 0.5  # share of a later stage that goes on from the stage before
 ELITE = 0.25  # share of a stage's candidates around which the ranges narrow
 
 
-class CoarseToFineSearchCV(RandomizedSearchCV):
+class CoarseToFineSearchCV(Documented, RandomizedSearchCV):
     """Random search in stages, each narrowed around the best of the one before.
 
     The first stage draws many candidates from the whole of every range and trains them

@@ -12,6 +12,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab._image_rows import read_rows
 from sknnlab._images import as_images
 
@@ -20,7 +21,7 @@ __all__ = ["ImageCenterer"]
 ROWS = 1024  # rows whose float64 copy is made at a time
 
 
-class ImageCenterer(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ImageCenterer(Documented, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Subtract the mean image, or the mean of each channel, and divide by a scale.
 
     .. math:: x' = (x - \mu) / s

@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab.preprocessing._quantiles import FLOATS, cast, column_quantiles
 
 __all__ = ["PiecewiseLinearEncoder"]
@@ -17,7 +18,7 @@ __all__ = ["PiecewiseLinearEncoder"]
 CACHED = 2**16  # entries written at a time, so that each pass over them stays in the cache
 
 
-class PiecewiseLinearEncoder(TransformerMixin, BaseEstimator):
+class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
     r"""Encode each number by how far it lies in each of its column's bins.
 
     .. math:: x'_t = 2 \min\big(1, \max\big(0, (x - e_t) / (e_{t+1} - e_t)\big)\big) - 1

@@ -11,12 +11,13 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab.preprocessing._quantiles import FLOATS, cast, column_quantiles, finite
 
 __all__ = ["SquashingScaler"]
 
 
-class SquashingScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class SquashingScaler(Documented, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Center and scale robustly, then squash smoothly into a bounded interval.
 
     .. math:: z = (x - c) / s, \qquad x' = z / \sqrt{1 + (z / m)^2}

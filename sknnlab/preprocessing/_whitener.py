@@ -10,6 +10,7 @@ from sklearn.utils import gen_batches
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab._numerics import zca
 
 __all__ = ["ZCAWhitener"]
@@ -18,7 +19,7 @@ ROWS = 1024  # rows whose float64 copy is made at a time
 FLOATS = [np.float64, np.float32]
 
 
-class ZCAWhitener(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+class ZCAWhitener(Documented, OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     r"""Make the features uncorrelated, of unit variance, and as close as can be to before.
 
     .. math:: x' = U^T \operatorname{diag}\big(1 / \sqrt{s + \epsilon}\big)\, U (x - \mu)

@@ -23,6 +23,7 @@ from sklearn.utils import check_random_state, check_X_y
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
+from sknnlab._documentation import Documented
 from sknnlab._estimators.base import all_or_nothing
 from sknnlab._estimators.callbacks import (
     RUNNING,
@@ -57,7 +58,7 @@ class Pooled(NamedTuple):
     score: float
 
 
-class TabularMLP(CallbackSupportMixin, BaseEstimator, ABC):
+class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
     """Abstract ensemble of networks for tables."""
 
     n_estimators: int
