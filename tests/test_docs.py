@@ -36,3 +36,9 @@ def test_every_public_name_is_described_once(page):
 
 def test_every_name_of_the_package_itself_is_in_the_list():
     assert sorted([*listed("index"), "__version__"]) == sorted(sknnlab.__all__)
+
+
+def test_the_readme_has_the_line_that_builds_it():
+    readme = DOCS.parent / "README.md"
+    lines = re.findall(r"^```sh\n(.*?)^```", readme.read_text(), re.M | re.S)
+    assert lines[2].strip().endswith("-m sphinx -W --keep-going docs docs/_build")

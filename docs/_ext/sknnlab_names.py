@@ -46,6 +46,9 @@ class Name(SphinxRole):
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         """Return the text, in a reference or not."""
         literal = nodes.literal(self.rawtext, self.text)
+        if self.text in PUBLIC:
+            target = {"reftype": "mod", "reftarget": self.text, "refwarn": True}
+            return [pending_xref("", literal, refdomain="py", refexplicit=True, **target)], []
         module = home(self.text.partition(".")[0], self.env.ref_context.get("py:module"))
         if module is None:
             return [literal], []
