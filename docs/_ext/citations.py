@@ -75,7 +75,7 @@ def _work(text: str) -> tuple[str, str]:
     first = re.split(r",| and | et al|: | \(", authors)[0]
     year = re.search(r"\((\d{4})", f"{authors})")
     surname = first.split()[-1] if first.split() else text
-    return f"{surname} {year[1] if year else ''}", re.sub(r"\W", "", title.lower())[:30]
+    return f"{surname} {year[1] if year else ''}", re.split(r"[.,]", title.strip(" ."))[0].lower()
 
 
 def setup(app: Any) -> dict[str, Any]:

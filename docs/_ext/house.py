@@ -14,17 +14,18 @@ from docutils import nodes
 from docutils.parsers.rst import Directive
 
 ROOT = pathlib.Path(__file__).parents[2]
-WIDTH, HEIGHT, GAP, LEFT = 860, 30, 8, 190
+WIDTH, HEIGHT, GAP, LEFT = 780, 30, 6, 138
+PADDING = 3  # of a room's name, in letters
 # what is told of a floor, by one of its rooms
 TELLS = {
-    "__init__": "the roof: the names of old friends",
+    "__init__": "the roof",
     "export": "to other programs",
-    "tabular": "made of estimators",
+    "tabular": "of estimators",
     "neural_network": "what you import",
     "callback": "during a run",
     "_estimators": "scikit-learn's side",
-    "_engine": "layers and the loop",
-    "activations": "the parts you choose",
+    "_engine": "layers, the loop",
+    "activations": "parts you choose",
     "_image_rows": "rows as images",
     "_component": "what a part is",
     "_numerics": "in place, in cache",
@@ -67,23 +68,27 @@ def house(levels: list[list[str]]) -> str:
 
 
 def _floor(rooms: list[str], top: int) -> list[str]:
-    width = (WIDTH - LEFT - GAP * (len(rooms) - 1)) / len(rooms)
     told = next((TELLS[room] for room in rooms if room in TELLS), "")
-    middle = top + HEIGHT / 2 + 4
-    lines = [f'<text class="told" x="{LEFT - 12}" y="{middle}">{told}</text>']
-    for place, room in enumerate(rooms):
-        left = LEFT + place * (width + GAP)
-        kind = "private" if room.startswith("_") else "public"
-        label = "sknnlab" if room == "__init__" else room
-        box = (
-            f'<rect class="{kind}" x="{left:.1f}" y="{top}" width="{width:.1f}" '
-            f'height="{HEIGHT - 2}" rx="4"/>'
-            f'<text x="{left + width / 2:.1f}" y="{middle}">{label}</text>'
-        )
-        page = "index" if room == "__init__" else room
-        link = kind == "public" or room == "__init__"
-        lines.append(f'<a href="api/{page}.html">{box}</a>' if link else box)
+    middle = top + HEIGHT / 2 + 3
+    lines = [f'<text class="told" x="{LEFT - 10}" y="{middle}">{told}</text>']
+    letters = sum(len(room) + PADDING for room in rooms)
+    letter, left = (WIDTH - LEFT - GAP * (len(rooms) - 1)) / letters, float(LEFT)
+    for room in rooms:
+        width = letter * (len(room) + PADDING)
+        lines.append(_room(room, left, top, width, middle))
+        left += width + GAP
     return lines
+
+
+def _room(room: str, left: float, top: int, width: float, middle: float) -> str:
+    private = room.startswith("_") and room != "__init__"
+    label, page = ("sknnlab", "index") if room == "__init__" else (room, room)
+    box = (
+        f'<rect class="{"private" if private else "public"}" x="{left:.1f}" y="{top}" '
+        f'width="{width:.1f}" height="{HEIGHT - 2}" rx="4"/>'
+        f'<text x="{left + width / 2:.1f}" y="{middle}">{label}</text>'
+    )
+    return box if private else f'<a href="api/{page}.html">{box}</a>'
 
 
 def setup(app: Any) -> dict[str, Any]:
