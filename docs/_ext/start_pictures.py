@@ -170,7 +170,7 @@ def tables() -> str:
             ("log-loss", THIRD, "s"),
         )
     }
-    xlabel = "mean ratio to scikit-learn's MLP after scaling; smaller is better"
+    xlabel = "mean ratio to scikit-learn's MLP; smaller is better"
     figure = dots([row["model"] for row in rows], series, xlabel=xlabel)
     return inline_svg(figure, "Errors on tables of six models relative to a baseline")
 

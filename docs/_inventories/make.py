@@ -40,6 +40,7 @@ MODULES = {  # the modules of each project, and the page of a name
 RANDOM = "reference/random/{}.html#numpy.random.{}"
 BY_HAND: dict[str, list[Entry]] = {
     "sklearn": [
+        ("glossary", "std:doc", "glossary.html"),
         ("metadata_routing", "std:label", "metadata_routing.html#metadata-routing"),
         ("df_output_transform", "std:label", "modules/df_output_transform.html"),
         (
