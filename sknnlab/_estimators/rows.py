@@ -7,6 +7,7 @@ converted as a whole.
 from __future__ import annotations
 
 import contextlib
+import mmap
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,7 +18,7 @@ from sklearn.utils.validation import validate_data
 __all__ = ["SMALL", "read_rows", "read_targets", "rows_of"]
 
 SMALL = (np.uint8, np.int8, np.int16, np.float16)  # read as they are
-FLOATS = (np.float64, np.float32)
+FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
 CHUNK = 4096  # rows at a time
 
 
@@ -55,7 +56,8 @@ def rows_of(estimator: Any, X: Any, dtype: Any = None) -> Any:
 def _validated(estimator: Any, X: Any, *y: Any, dtype: Any, **options: Any) -> Any:
     """Call scikit-learn's `validate_data`; what is not finite is said, not warned of."""
     X = estimator._flat(X, options["reset"])
-    floats = list(FLOATS) if dtype is None else [np.dtype(dtype)]
+    floats: list[np.dtype] = list(FLOATS) if dtype is None else [np.dtype(dtype)]
+    kept = [X.dtype] if _is_mapped(X) and X.dtype.kind in "biuf" else SMALL
     halves = getattr(X, "dtype", None) == np.float16
     with rows_only(), np.errstate(over="ignore", invalid="ignore"):
         validated = validate_data(
@@ -63,13 +65,21 @@ def _validated(estimator: Any, X: Any, *y: Any, dtype: Any, **options: Any) -> A
             X,
             *y,
             accept_sparse=("csr", "csc"),
-            dtype=floats if scipy.sparse.issparse(X) else [*floats, *SMALL],
+            dtype=floats if scipy.sparse.issparse(X) else [*floats, *kept],
             ensure_all_finite=not halves,
             **options,
         )
-    if halves:
-        _check_finite(validated[0] if y else validated)
+    rows = validated[0] if y else validated
+    if halves or (rows.dtype.kind == "f" and rows.dtype.itemsize > floats[0].itemsize):
+        _check_finite(rows, floats[0])
     return validated
+
+
+def _is_mapped(X: Any) -> bool:
+    """Return whether an array lies in a memory map, itself or a view of it."""
+    while isinstance(X, np.ndarray):
+        X = X.base
+    return isinstance(X, mmap.mmap)
 
 
 def _in_order(X: Any) -> Any:
@@ -100,8 +110,11 @@ def read_targets(y: Any, dtype: np.dtype, name: str, n_outputs: int) -> np.ndarr
     return columns
 
 
-def _check_finite(X: np.ndarray) -> None:
-    """Raise for what is not finite, a chunk of rows at a time (sums of halves overflow)."""
-    for start in range(0, len(X), CHUNK):
-        if not np.isfinite(X[start : start + CHUNK]).all():
-            raise ValueError("Input X contains NaN or infinity.")
+def _check_finite(X: np.ndarray, dtype: np.dtype) -> None:
+    """Raise for what is not finite in `dtype`, a chunk of rows at a time."""
+    with np.errstate(over="ignore"):
+        for start in range(0, len(X), CHUNK):
+            if not np.isfinite(X[start : start + CHUNK].astype(dtype)).all():
+                raise ValueError(
+                    f"Input X contains NaN, infinity or a value too large for {dtype!r}."
+                )
