@@ -92,22 +92,27 @@ settings = {"batch_size": 256, "learning_rate": "cosine", "learning_rate_init": 
 
 
 def say(epoch, done, score):
-    """Draw a progress bar where somebody looks."""
+    """Draw a progress bar on a terminal."""
     if sys.stdout.isatty():
-        filled = "#" * (30 * done // N_BLOCKS)
-        print(f"\repoch {epoch + 1} [{filled:30}] held out {score:.4f}", end="", flush=True)
+        filled, end = "#" * (30 * done // N_BLOCKS), "\n" if done == N_BLOCKS else ""
+        print(f"\repoch {epoch + 1} [{filled:30}] held out {score:.4f}", end=end, flush=True)
 
 
-def train_on_blocks(seed, shuffled=True):
-    """Return the best network, and the held-out accuracy after each epoch."""
-    order = np.random.default_rng(seed)
+def train_on_blocks(seed, n_pieces=1, shuffled=True):
+    """Return the best network, and the held-out accuracy after each epoch.
+
+    With `n_pieces`, a block is put together of pieces from anywhere in the file.
+    """
+    rng = np.random.default_rng(seed)
+    X_pieces = X.reshape(N_BLOCKS * n_pieces, -1, N_FEATURES)  # still on disk
+    y_pieces = y.reshape(N_BLOCKS * n_pieces, -1)
     net = MLPClassifier((64,), max_iter=N_EPOCHS * N_BLOCKS, random_state=seed, **settings)
     scores, best = [], net
     for epoch in range(N_EPOCHS):
-        blocks = order.permutation(N_BLOCKS) if shuffled else range(N_BLOCKS)
-        for done, i in enumerate(blocks, start=1):
-            rows = slice(i * N_ROWS, (i + 1) * N_ROWS)
-            net.partial_fit(X[rows], y[rows], classes=np.arange(N_CLASSES))
+        order = rng.permutation(len(X_pieces)) if shuffled else np.arange(len(X_pieces))
+        for done, pieces in enumerate(order.reshape(N_BLOCKS, n_pieces), start=1):
+            rows, classes = X_pieces[pieces].reshape(-1, N_FEATURES), y_pieces[pieces].ravel()
+            net.partial_fit(rows, classes, classes=np.arange(N_CLASSES))
             say(epoch, done, max(scores, default=0.0))
         scores.append(net.score(*validation))
         if scores[-1] == max(scores):
@@ -132,6 +137,7 @@ def train_on_all(seed):
 WAYS = {
     "blocks as they lie": lambda seed: train_on_blocks(seed, shuffled=False),
     "blocks in random order": train_on_blocks,
+    "blocks of eight pieces": lambda seed: train_on_blocks(seed, n_pieces=8),
     "all rows shuffled": train_on_all,
 }
 SEEDS = range(3)
@@ -142,27 +148,34 @@ with at_most(40):
         np.array(X).sum()
     except MemoryError:
         refused = True
-    print(f"a copy of the rows in memory: {'refused' if refused else 'possible'}")
+    print(f"a copy of the rows in memory is {'refused' if refused else 'possible'}")
     for name, train in WAYS.items():
         runs = [train(seed) for seed in SEEDS]
         curves[name] = np.array([scores for _, scores in runs])
         accuracy[name] = np.array([net.score(*test) for net, _ in runs])
 
 # %%
-# The accuracy on test rows, over three seeds.
+# The accuracy on test rows, mean of three seeds, and what it is short of shuffling all rows.
+# The last blocks seen weigh more than the first, and here a block is not like the whole;
+# their order does little about that. Blocks put together of eight pieces from anywhere in
+# the file are each more like the whole, and cost less, at eight times as many reads.
+means = {name: found.mean() for name, found in accuracy.items()}
+costs = {name: means["all rows shuffled"] - mean for name, mean in means.items()}
 for name, found in accuracy.items():
-    print(f"{name:24}{found.mean():.4f}  ({found.min():.4f} to {found.max():.4f})")
-cost = accuracy["all rows shuffled"].mean() - accuracy["blocks in random order"].mean()
-print(f"blocks in random order cost {cost:.4f}")
+    print(f"{name:24}{means[name]:.4f} ({found.min():.4f} to {found.max():.4f})", end="")
+    print(f", {costs[name]:.4f} short" if costs[name] else "")
 
 # %%
 # The picture: held-out accuracy, epoch by epoch.
 fig, ax = plt.subplots(figsize=(7, 4), layout="constrained")
-for name, marker in zip(WAYS, "osD", strict=True):
+for name, marker in zip(WAYS, "vosD", strict=True):
     middle = curves[name].mean(axis=0)
     ax.plot(range(1, 1 + len(middle)), middle, marker=marker, label=name)
 ax.set(xlabel="epoch", ylabel="accuracy, held out", title="More rows than memory")
 ax.legend(frameon=False)
 plt.show()
-X = None
 folder.cleanup()
+
+assert refused or sys.platform != "linux"
+assert costs["blocks in random order"] < 0.03
+assert costs["blocks of eight pieces"] < costs["blocks in random order"]
