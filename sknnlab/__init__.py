@@ -6,9 +6,9 @@ activations, initializers, optimizers, schedules and batch normalization;
 `LinearSVMSoftmax` is the linear classifier with the same choices; `CoarseToFineSearchCV`
 searches hyperparameters and `SearchDisplay` draws a search; `TabularMLPClassifier` and
 `TabularMLPRegressor` are ensembles of networks for tables of numbers and categories;
-`diagnose` examines a network and says what to try next; `show_versions` prints what the
-report of a bug should hold. Each loads when it is first asked for, so that importing the
-package costs next to nothing.
+`diagnose` examines a network and says what to try next, `repair` carries it out;
+`show_versions` prints what the report of a bug should hold. Each loads when it is first
+asked for, so that importing the package costs next to nothing.
 """
 
 from importlib import import_module
@@ -18,7 +18,7 @@ from sknnlab._version import __version__
 
 if TYPE_CHECKING:
     from sknnlab._show_versions import show_versions
-    from sknnlab.inspection import diagnose
+    from sknnlab.inspection import diagnose, repair
     from sknnlab.linear_model import LinearSVMSoftmax
     from sknnlab.model_selection import CoarseToFineSearchCV, SearchDisplay
     from sknnlab.neural_network import (
@@ -41,6 +41,7 @@ __all__ = [
     "TabularMLPRegressor",
     "__version__",
     "diagnose",
+    "repair",
     "show_versions",
 ]
 
@@ -55,6 +56,7 @@ _HOMES = {
     "TabularMLPClassifier": "sknnlab.tabular",
     "TabularMLPRegressor": "sknnlab.tabular",
     "diagnose": "sknnlab.inspection",
+    "repair": "sknnlab.inspection",
     "show_versions": "sknnlab._show_versions",
 }
 

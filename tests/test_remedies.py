@@ -17,8 +17,8 @@ from sknnlab.inspection._remedies import (
     PutBefore,
     SetParams,
     TransformTarget,
-    known,
     sentence,
+    suitable,
 )
 from sknnlab.preprocessing import SquashingScaler
 
@@ -108,10 +108,10 @@ def test_remedies_are_equal_where_they_say_the_same():
 
 def test_what_an_estimator_cannot_set_is_left_to_the_user():
     alpha, norm = SetParams({"alpha": 1.0}), SetParams({"batchnorm__momentum": 0.5})
-    assert known([norm, alpha], LinearSVMSoftmax()) == [alpha]
-    assert known([norm], MLPClassifier()) == [norm]
-    [decision] = known([norm], LinearSVMSoftmax())
-    assert decision.sentence().startswith("LinearSVMSoftmax does not set batchnorm__momentum")
+    assert suitable([norm, alpha], LinearSVMSoftmax()) == [alpha]
+    assert suitable([norm], MLPClassifier()) == [norm]
+    [decision] = suitable([norm], LinearSVMSoftmax())
+    assert decision.sentence().startswith("LinearSVMSoftmax cannot take it: batchnorm__momentum")
     X, y = load_breast_cancer(return_X_y=True)
     for one in diagnose(LinearSVMSoftmax(max_iter=5), X, y).findings:
         names = [name for r in one.remedy if isinstance(r, SetParams) for name in r.params]

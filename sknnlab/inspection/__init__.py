@@ -16,6 +16,8 @@ from sknnlab.inspection._displays import (
 )
 from sknnlab.inspection._findings import THRESHOLDS, Finding, threshold_context
 from sknnlab.inspection._maps import FeatureMapsDisplay, SaliencyDisplay
+from sknnlab.inspection._repair import repair
+from sknnlab.inspection._repaired import Repair
 from sknnlab.inspection._report import Diagnosis
 from sknnlab.inspection._start import (
     activation_statistics,
@@ -40,6 +42,7 @@ __all__ = [
     "LearningCurvesDisplay",
     "LearningRateRangeDisplay",
     "LiveCurves",
+    "Repair",
     "SaliencyDisplay",
     "UpdateRatiosDisplay",
     "Watch",
@@ -54,6 +57,7 @@ __all__ = [
     "compare_baselines",
     "diagnose",
     "learning_rate_range",
+    "repair",
     "threshold_context",
     "update_ratios",
 ]

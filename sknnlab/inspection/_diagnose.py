@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from sknnlab.inspection._baselines import compare_baselines
@@ -22,7 +23,7 @@ from sknnlab.inspection._training import (
     update_ratios,
 )
 
-__all__ = ["CHECKS", "diagnose"]
+__all__ = ["CHECKS", "diagnose", "examine"]
 
 # In the order in which an expert looks. Each but the first few means nothing once an
 # earlier one has found the run unable to succeed.
@@ -111,13 +112,21 @@ def diagnose(
     subject = Subject(estimator, X, y, X_val, y_val, random_state, budget)
     findings: list[Finding] = []
     skipped: dict[str, str] = {}
+    for name, found, cause in examine(subject):
+        findings += found
+        if cause:
+            skipped[name] = cause
+    return Diagnosis(subject.name, findings, skipped, subject)
+
+
+def examine(subject: Subject) -> Iterator[tuple[str, list[Finding], str]]:
+    """Yield check by check what it found, or for which check's problem it was left out."""
     cause = ""
     for name, check in CHECKS.items():
         if cause and name not in ALWAYS:
-            skipped[name] = cause
+            yield name, [], cause
             continue
         found = check.on(subject)
-        findings += found
+        yield name, found, ""
         if not cause and any(finding.blocking for finding in found):
             cause = name
-    return Diagnosis(subject.name, findings, skipped, subject)

@@ -12,7 +12,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from sknnlab.inspection._remedies import Remedy, known, sentence
+from sknnlab.inspection._remedies import Remedy, sentence, suitable
 
 __all__ = [
     "THRESHOLDS",
@@ -209,14 +209,17 @@ class Findings(list[Finding]):
     ----------
     check : str
     estimator : estimator
-        What remedies may set parameters of.
+        The network that is looked at.
+    owner : estimator or None
+        What remedies are for, if not the network: the ensemble of which it is a member.
     prefix : str
-        What leads to these parameters.
+        What leads to its parameters.
     """
 
-    def __init__(self, check: str, estimator: Any, prefix: str = ""):
+    def __init__(self, check: str, estimator: Any, owner: Any = None, prefix: str = ""):
         super().__init__()
         self._check, self.estimator, self._prefix = check, estimator, prefix
+        self._owner = estimator if owner is None else owner
 
     def add(
         self,
@@ -232,7 +235,7 @@ class Findings(list[Finding]):
         `remedies` come in order of preference; those that the estimator has no parameter
         for are left out.
         """
-        remedy = tuple(known(remedies, self.estimator))
+        remedy = tuple(suitable(remedies, self._owner))
         blocks = blocking and status == "problem"
         text = (self._check, status, measured, expected, reason)
         self.append(Finding(*text, remedy, self._prefix, blocks))

@@ -29,6 +29,7 @@ def see_explosion(found: Findings, history: History, diverged: bool = False) -> 
             "a falling loss",
             "steps longer than the curvature allows grow from step to step",
             *another_rate(found.estimator, 0.1),
+            *another_rate(found.estimator, 0.01),
             *instead(found.estimator, "clip_norm", 1.0),
         )
 

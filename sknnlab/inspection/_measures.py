@@ -20,6 +20,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import check_scoring
 
 from sknnlab.inspection._findings import threshold
+from sknnlab.inspection._wrappers import through_steps
 from sknnlab.losses import Loss, SquaredError
 
 __all__ = [
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 RESAMPLES = 30  # of the rows, where a score is no mean over rows
-FAILED = (ValueError, TypeError, AttributeError)
+FAILED = (ValueError, TypeError, AttributeError, LookupError)
 
 
 class Seen:
@@ -131,6 +132,13 @@ class Measure(ABC):
     def trivial(self, X: Any, y: np.ndarray) -> Any:
         """Return the best model that ignores X, fitted."""
         return DummyClassifier(strategy="prior").fit(X, y)
+
+    def trivial_score(self, X: Any, y: np.ndarray) -> float:
+        """Return that model's score on the rows that it was fitted on; 0 where it has none."""
+        try:
+            return self.see(self.trivial(X, y), X, y).score
+        except FAILED:  # a scorer may ask for what it does not have
+            return 0.0
 
     def say(self, score: float) -> str:
         """Return a score in words."""
@@ -244,7 +252,13 @@ class OwnLoss(Measure):
     def see(self, model: Any, X: Any, y: np.ndarray) -> Seen:
         """Look at a fitted model on some rows."""
         targets, weights = self._targets(y)
-        raw = model._raw(X) if hasattr(model, "_raw") else self._unlinked(model.predict(X))
+        model, X = through_steps(model, X)
+        if hasattr(model, "_raw"):
+            raw = model._raw(X)
+        elif hasattr(model, "decision_function"):  # of an ensemble: logarithms
+            raw = model.decision_function(X)
+        else:
+            raw = self._unlinked(model.predict(X))
         raw = np.ascontiguousarray(raw.reshape(len(y), -1), dtype=np.float64)
         return Seen(-weights * _row_losses(self._loss, targets, raw))
 
@@ -337,13 +351,13 @@ class Scored(Measure):
     Parameters
     ----------
     estimator : estimator
+    scoring : str or callable
     classifies : bool
     """
 
     in_units = False
 
-    def __init__(self, estimator: Any, classifies: bool):
-        scoring = estimator.scoring
+    def __init__(self, estimator: Any, scoring: Any, classifies: bool):
         self.name = scoring if isinstance(scoring, str) else getattr(scoring, "__name__", "score")
         self._scorer = check_scoring(estimator, scoring=scoring)
         self._classifies = classifies
@@ -381,12 +395,16 @@ class Scored(Measure):
         return "" if self._bounded else " times what training has gained"
 
 
-def measure_of(estimator: Any, classifies: bool, imbalanced: bool) -> Measure:
-    """Return the measure that counts for an estimator that has learned its targets."""
-    if isinstance(estimator.scoring, str) and estimator.scoring == "loss":
+def measure_of(estimator: Any, classifies: bool, imbalanced: bool, scoring: Any = None) -> Measure:
+    """Return the measure that counts for an estimator that has learned its targets.
+
+    That is `scoring`, or else the estimator's own.
+    """
+    scoring = estimator.scoring if scoring is None else scoring
+    if isinstance(scoring, str) and scoring == "loss":
         return OwnLoss(estimator)
-    if estimator.scoring is not None:
-        return Scored(estimator, classifies)
+    if scoring is not None:
+        return Scored(estimator, scoring, classifies)
     return usual_measure(estimator, classifies, imbalanced)
 
 

@@ -5,8 +5,8 @@ A check adds them to its finding in order of preference, after the reason:
 Each says itself in words (`sentence`) and returns a changed clone (`apply`); a finding's
 advice is made of these sentences. Parameters are named as the network names them, and
 found again through whatever Pipelines and transformers of the target are around it at the
-time. What only the user can settle is a `Decide` with the question. `known` leaves out what
-an estimator cannot set, so that a check need not ask which one it has before it.
+time. What only the user can settle is a `Decide` with the question. `suitable` leaves out what
+an estimator cannot be given, so that a check need not ask which one it has before it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from sklearn.base import clone
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor
 from sklearn.pipeline import Pipeline, make_pipeline
 
-from sknnlab.inspection._wrappers import path_to_network
+from sknnlab._estimators.base import NeuralNetwork
+from sknnlab.inspection._wrappers import at_path, path_to_network
 
 __all__ = [
     "Decide",
@@ -30,8 +31,8 @@ __all__ = [
     "Remedy",
     "SetParams",
     "TransformTarget",
-    "known",
     "sentence",
+    "suitable",
 ]
 
 
@@ -51,6 +52,10 @@ class Remedy(ABC):
     @abstractmethod
     def apply(self, estimator: Any) -> Any:
         """Return a changed clone of `estimator`, whatever is around its network."""
+
+    def suits(self, estimator: Any) -> bool:
+        """Whether `estimator`, a network or an ensemble, can be given it."""
+        return isinstance(estimator, NeuralNetwork)
 
     def __eq__(self, other: object) -> bool:
         return type(self) is type(other) and self.sentence() == other.sentence()
@@ -74,6 +79,11 @@ class SetParams(Remedy):
     def sentence(self, prefix: str = "") -> str:
         """Return it in words."""
         return ", ".join(f"{prefix}{name}={_shown(value)}" for name, value in self.params.items())
+
+    def suits(self, estimator: Any) -> bool:
+        """Whether `estimator` has these parameters."""
+        known = estimator.get_params(deep=False)
+        return all(name.partition("__")[0] in known for name in self.params)
 
     def apply(self, estimator: Any) -> Any:
         """Return a clone with the parameters set."""
@@ -126,7 +136,7 @@ class TransformTarget(Remedy):
         """Return a clone whose network is inside a TransformedTargetRegressor."""
         copy = clone(estimator)
         path = path_to_network(copy)
-        network = _requesting(_at(copy, path))
+        network = _requesting(at_path(copy, path))
         wrapped = TransformedTargetRegressor(network, transformer=clone(self.transformer))
         return copy.set_params(**{"__".join(path): wrapped}) if path else wrapped
 
@@ -175,6 +185,10 @@ class Decide(Remedy):
         """Return it in words."""
         return self.question
 
+    def suits(self, estimator: Any) -> bool:
+        """Whether there is a question: there is."""
+        return True
+
     def apply(self, estimator: Any) -> Any:
         """Return a clone as it was."""
         return clone(estimator)
@@ -185,42 +199,30 @@ def sentence(remedies: Sequence[Remedy], prefix: str = "") -> str:
     return "; or ".join(remedy.sentence(prefix) for remedy in remedies)
 
 
-def known(remedies: Sequence[Remedy], estimator: Any) -> list[Remedy]:
-    """Return those that an estimator has the parameters for; if none, the user is to decide."""
-    parameters = estimator.get_params(deep=False)
-    left: list[Remedy] = []
-    foreign: list[str] = []
-    for remedy in remedies:
-        names = remedy.params if isinstance(remedy, SetParams) else ()
-        missing = [name for name in names if name.partition("__")[0] not in parameters]
-        foreign += missing
-        if not missing:
-            left.append(remedy)
-    if foreign and not left:
-        what = ", ".join(dict.fromkeys(foreign))
-        left.append(Decide(f"{type(estimator).__name__} does not set {what}: is another wanted?"))
+def suitable(remedies: Sequence[Remedy], estimator: Any) -> list[Remedy]:
+    """Return those that an estimator can be given; if there are none, the user is to decide."""
+    left = [remedy for remedy in remedies if remedy.suits(estimator)]
+    if remedies and not left:
+        name = type(estimator).__name__
+        left.append(Decide(f"{name} cannot take it: {sentence(remedies)}. Is another wanted?"))
     return left
 
 
 # -- where the network is ----------------------------------------------------------------
 
 
-def _at(estimator: Any, path: Sequence[str]) -> Any:
-    return estimator.get_params()["__".join(path)] if path else estimator
-
-
 def _put_before(estimator: Any, transformer: Any) -> Any:
     """Return a clone with one more step before its network, in a Pipeline made if need be."""
     copy, step = clone(estimator), _quiet(clone(transformer))
     path = path_to_network(copy)
-    around = _at(copy, path[:-1]) if path else None
+    around = at_path(copy, path[:-1]) if path else None
     if isinstance(around, Pipeline):
         steps = list(around.steps)
         names = {name for name, _ in steps}
         steps.insert(len(steps) - 1, (_free_name(type(step).__name__.lower(), names), step))
         around.set_params(steps=steps)
         return copy
-    piped = make_pipeline(step, _requesting(_at(copy, path)))
+    piped = make_pipeline(step, _requesting(at_path(copy, path)))
     return copy.set_params(**{"__".join(path): piped}) if path else piped
 
 

@@ -84,12 +84,13 @@ def _check_penalty(subject: Subject, found: Findings, first: float) -> None:
         reach = float(slack @ slack) / (2 * l2) if l2 else math.inf * float(slack.any())
         least = threshold("penalty_reach") * first
         status = "problem" if not reach >= least else "ok"
-        better = alpha / 1000
+        # as large as the loss could bear ten times over
+        better = 0.1 * alpha * min(reach / first, 1) or alpha / 1000
         measured = f"under alpha={alpha:g} the objective can fall by at most {reach:.3g}"
         expected = f"at least {least:.3g}, of a loss of {first:.3g}"
     else:
         ratio = penalty / first
-        better = 0.05 * alpha / max(ratio, 1e-300)
+        better = 0.01 * alpha / max(ratio, 1e-300)
         status = "problem" if ratio > threshold("drowning_penalty") else "ok"
         if status == "ok" and ratio > threshold("initial_penalty"):
             status = "warning"
@@ -360,9 +361,10 @@ def _check_flow(passed: Pass, found: Findings) -> None:
         return
     least = threshold("shrinking")
     expected = f"a factor of {least:.2g} to {1 / least:.2g}"
-    forward = spread[-1] / max(spread[0], 1e-300)
-    backward = sizes[0] / max(sizes[-1], 1e-300)
-    for ratio, what in ((forward, "activations"), (backward, "gradients on the way back")):
+    flows = [("activations", spread[-1] / max(spread[0], 1e-300))]
+    if any(sizes):  # an output that starts at 0 sends nothing back until its first step
+        flows.append(("gradients on the way back", sizes[0] / max(sizes[-1], 1e-300)))
+    for what, ratio in flows:
         worse = min(ratio, 1 / max(ratio, 1e-300))
         direction = "vanish" if ratio < 1 else "explode"
         measured = f"{what} change by a factor of {ratio:.2g} over {len(sizes)} layers"

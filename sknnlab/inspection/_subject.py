@@ -77,13 +77,17 @@ class Subject:
         None takes the estimator's own.
     budget : float or None
         Seconds of training.
+    sample_weight : array-like or None
+        Is read as ``fit`` would, so that what is refused is refused; no check uses it.
 
     Attributes
     ----------
     name : str
         What it is, in words.
+    owner : estimator
+        What remedies are for: the network, or the ensemble of which it is a member.
     prefix : str
-        What leads to the network's parameters.
+        What leads to its parameters.
     X, y : ndarray, or CSR for X
         As the network receives them; all rows.
     given : tuple
@@ -104,25 +108,26 @@ class Subject:
         y_val: Any = None,
         random_state: Any = None,
         budget: float | None = None,
+        sample_weight: Any = None,
     ):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, or not at all.")
         inside = unwrap(estimator, X, y, X_val, y_val)
-        self.name, self.prefix = inside.name, inside.prefix
+        self.name, self.prefix, self.owner = inside.name, inside.prefix, inside.owner
         self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.template = self._make_template(inside.estimator, random_state)
         self.rng = np.random.RandomState(self.template.random_state)
         self.classifies = is_classifier(self.template)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            self._read(inside)
+            self._read(inside, sample_weight)
 
-    def _read(self, inside: Unwrapped) -> None:
+    def _read(self, inside: Unwrapped, sample_weight: Any) -> None:
         """Read the data as ``fit`` does, and refuse what it refuses."""
         X, X_val = self.template._for_the_lab(inside.X), inside.X_val
         X_val = None if X_val is None else self.template._for_the_lab(X_val)
         self.reader = reader = self.make()
-        reader._prepare(X, inside.y, validation=(X_val, inside.y_val, None))
+        reader._prepare(X, inside.y, sample_weight, validation=(X_val, inside.y_val, None))
         X, y, dtype = reader._read_rows(X, inside.y, Past())
         targets = reader._read_targets(reader._learn_targets(y, Past(), None), dtype, None, "fit")
         self.X, self.y = X, targets.y
@@ -223,9 +228,9 @@ class Subject:
     def draw(self, n_rows: int, rows: np.ndarray | None = None) -> np.ndarray:
         """Return some of the rows, the same every time, classes in proportion."""
         rows = np.arange(self.X.shape[0]) if rows is None else rows
-        return rows if n_rows >= len(rows) else self._divided(rows, max(n_rows, 1))[0]
+        return rows if n_rows >= len(rows) else self.divided(rows, max(n_rows, 1))[0]
 
-    def _divided(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    def divided(self, rows: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return `size` of the rows, and the others; classes in proportion where they can be."""
         strata = None if self.strata is None else self.strata[rows]
         alone = np.zeros(len(rows), bool)
@@ -296,7 +301,7 @@ class Subject:
             return np.arange(n_samples), self.given
         if n_samples < 10:
             return np.arange(n_samples), (None, None, None)
-        rows, held_out = self._divided(np.arange(n_samples), n_samples - math.ceil(n_samples / 5))
+        rows, held_out = self.divided(np.arange(n_samples), n_samples - math.ceil(n_samples / 5))
         if self._classes is not None:
             # what nothing was learned of cannot be validated
             known = np.isin(self.y[held_out], self.y[rows])
@@ -397,7 +402,7 @@ def check(function: Callable[[Subject, Findings], None]) -> Any:
     name = function.__name__
 
     def on(subject: Subject) -> Findings:
-        findings = Findings(name, subject.template, subject.prefix)
+        findings = Findings(name, subject.template, subject.owner, subject.prefix)
         with np.errstate(all="ignore"):
             function(subject, findings)
         return findings

@@ -24,7 +24,6 @@ from sknnlab.inspection._choices import (
 )
 from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._history import see_explosion, turned
-from sknnlab.inspection._measures import FAILED
 from sknnlab.inspection._remedies import Decide, Remedy, SetParams
 from sknnlab.inspection._subject import PLAIN, Subject, check
 
@@ -431,7 +430,7 @@ def _read_validation(subject: Subject, found: Findings) -> None:
     X, y = subject.X[some], subject.y[some]
     seen = measure.see(model, X_val, y_val)
     train, validation = measure.see(model, X, y).score, seen.score
-    trivial = _trivial(subject, X, y)
+    trivial = measure.trivial_score(X, y)
     gap = measure.share(train - validation, train, trivial)
     rising = turned(subject.trained.history)
     numbers = f"on training rows, {measure.say_number(validation)} on validation rows"
@@ -450,15 +449,6 @@ def _read_validation(subject: Subject, found: Findings) -> None:
         found.ok(measured, expected, reason)
     if subject.template.early_stopping:
         _check_noise(subject, found, seen.error, len(y_val))
-
-
-def _trivial(subject: Subject, X: Any, y: np.ndarray) -> float:
-    """Return the score of the best model that ignores X, on training rows."""
-    measure = subject.measure
-    try:
-        return measure.see(measure.trivial(X, y), X, y).score
-    except FAILED:  # a scorer may ask for what it does not have
-        return 0.0
 
 
 def _check_noise(subject: Subject, found: Findings, error: float, n_seen: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,7 @@ from sklearn.pipeline import Pipeline
 
 from sknnlab._estimators.base import NeuralNetwork
 
-__all__ = ["Unwrapped", "fitted_network", "path_to_network", "unwrap"]
+__all__ = ["Unwrapped", "at_path", "fitted_network", "path_to_network", "through_steps", "unwrap"]
 
 
 @dataclass
@@ -23,7 +24,9 @@ class Unwrapped:
     Attributes
     ----------
     estimator : estimator
-        The user's own, not a clone.
+        The network.
+    owner : estimator
+        The same, or the ensemble of which it is a member.
     X, y, X_val, y_val : as for ``fit``
     names : list of str or None
         The columns of X, where the user named some.
@@ -41,12 +44,14 @@ class Unwrapped:
     names: list[str] | None
     prefix: str = ""
     around: tuple[str, ...] = ()
+    owner: Any = None
 
     @property
     def name(self) -> str:
         """What it is, in words."""
-        inner = type(self.estimator).__name__
-        return inner + "".join(f" in a {outer}" for outer in self.around)
+        inner = type(self.owner).__name__
+        member = "" if self.owner is self.estimator else "a member of a "
+        return member + inner + "".join(f" in a {outer}" for outer in self.around)
 
 
 def unwrap(estimator: Any, X: Any, y: Any, X_val: Any, y_val: Any) -> Unwrapped:
@@ -65,14 +70,21 @@ def unwrap(estimator: Any, X: Any, y: Any, X_val: Any, y_val: Any) -> Unwrapped:
             _off_pipeline(of)
         elif isinstance(of.estimator, TransformedTargetRegressor):
             _off_target(of)
+        elif hasattr(of.estimator, "_member_for_the_lab"):
+            of.owner = of.estimator
+            given = clone(of.estimator)._member_for_the_lab(of.X, of.y, of.X_val, of.y_val)
+            of.estimator, of.X, of.y, of.X_val, of.y_val = given
+            of.names = None
+            continue
         else:
             raise TypeError(
-                "estimator must be an MLPClassifier, MLPRegressor or LinearSVMSoftmax of "
-                "sknnlab, a convolutional network, or a Pipeline or TransformedTargetRegressor "
-                f"around one, got {outer}."
+                "estimator must be an MLPClassifier, MLPRegressor, LinearSVMSoftmax, ConvNet or "
+                "TabularMLP of sknnlab, or a Pipeline or TransformedTargetRegressor around one, "
+                f"got {outer}."
             )
         if of.around[:1] != (outer,):
             of.around = (outer, *of.around)
+    of.owner = of.estimator if of.owner is None else of.owner
     return of
 
 
@@ -88,6 +100,11 @@ def path_to_network(estimator: Any) -> tuple[str, ...]:
             path = (*path, "regressor")
         else:
             return path
+
+
+def at_path(estimator: Any, path: Sequence[str]) -> Any:
+    """Return what these names of parameters lead to."""
+    return estimator.get_params()["__".join(path)] if path else estimator
 
 
 def _off_pipeline(of: Unwrapped) -> None:
@@ -127,6 +144,15 @@ def _off_target(of: Unwrapped) -> None:
 def _names(X: Any) -> list[str] | None:
     columns = getattr(X, "columns", None)
     return None if columns is None else [str(name) for name in columns]
+
+
+def through_steps(estimator: Any, X: Any) -> tuple[Any, Any]:
+    """Return the last step of fitted Pipelines, and what the earlier ones make of X."""
+    while isinstance(estimator, Pipeline):
+        if len(estimator) > 1:
+            X = estimator[:-1].transform(X)
+        estimator = estimator[-1]
+    return estimator, X
 
 
 def fitted_network(estimator: Any) -> Any:

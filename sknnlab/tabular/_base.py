@@ -153,6 +153,23 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
             self._take_over(members)
         return self
 
+    def _member_for_the_lab(self, X: Any, y: Any, X_val: Any, y_val: Any) -> tuple[Any, ...]:
+        """Return the first member untrained, and all rows as they would reach it."""
+        self._check_parameters()
+        X, y = self._read(X, y, reset=True)
+        y = self._read_targets(y)
+        self._learn_targets(y, None)
+        rng = check_random_state(self.random_state)
+        folds = deal_folds(self.cv, X, y, self._strata(y), rng)
+        member = self._members(X, y, folds, rng)[0]
+        if self.scoring is None:
+            member.estimator.set_params(scoring=None)  # not that by which epochs are chosen
+        Z = as_input(member.encoder.fit_transform(X, self._for_encoders(y)[0]))
+        if X_val is not None:
+            X_val = as_input(member.encoder.transform(self._read(X_val, reset=False)))
+            y_val = self._for_members(self._read_targets(y_val))
+        return member.estimator, Z, self._for_members(y), X_val, y_val
+
     def _check_parameters(self) -> None:
         check_real(self, "n_estimators", 1, integer=True)
         for name in ("max_iter", "batch_size", "learning_rate_init"):
