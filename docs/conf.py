@@ -14,6 +14,9 @@ import sknnlab
 HERE = pathlib.Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
+# where the boxes of estimators in the gallery find the API reference
+os.environ["SKNNLAB_DOCS"] = ".."
+
 project = "sknnlab"
 author = "The sknnlab developers"
 copyright = author

@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import json
+import pathlib
 import pkgutil
 import re
 
@@ -17,6 +19,7 @@ from sknnlab import MLPClassifier, diagnose
 from sknnlab.optimizers import AdamW
 
 NO_LINKS = parse_version(sklearn.__version__) < parse_version("1.8")
+EXAMPLE = pathlib.Path(__file__).parents[1] / "examples/plot_21_notebook.py"
 SITE = "https://docs.invalid/stable"
 HOMES = [one.name for one in pkgutil.iter_modules(sknnlab.__path__) if one.name[0] != "_"]
 SHOWN = sorted(
@@ -81,3 +84,40 @@ def test_html_marks_the_status_and_says_what_to_do(digits):
     assert 'class="mark problem"' in html
     assert diagnosis.advice in html
     assert all(f"<td>{check}</td>" in html for check in diagnosis.skipped)
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """Return the example of a notebook, made a notebook as the gallery does it, and executed."""
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    gallery = pytest.importorskip("sphinx_gallery.notebook")
+    parser = pytest.importorskip("sphinx_gallery.py_source_parser")
+    nbformat = pytest.importorskip("nbformat")
+    settings = pytest.importorskip("sphinx_gallery.gen_gallery").DEFAULT_GALLERY_CONF
+    _, blocks = parser.split_code_and_text_blocks(str(EXAMPLE))
+    made = gallery.jupyter_notebook(blocks, settings, str(EXAMPLE.parent))
+    notebook = nbformat.reads(json.dumps(made), as_version=4)
+    folder = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
+    return nbclient.NotebookClient(notebook, timeout=300, resources=folder).execute()
+
+
+def kinds(cell):
+    """Return the media types of what a cell shows, and its HTML."""
+    data = [output["data"] for output in cell.outputs if "data" in output]
+    return {kind for one in data for kind in one}, "".join(one.get("text/html", "") for one in data)
+
+
+@pytest.mark.slow
+def test_the_notebook_shows_tables_boxes_and_pictures(executed):
+    shown = [kinds(cell) for cell in executed.cells if cell.cell_type == "code"]
+    assert any("AdamW" in html and "sk-toggleable" in html for _, html in shown)
+    assert any("mark problem" in html for _, html in shown)
+    assert any("CoarseToFineSearchCV" in html for _, html in shown)
+    assert sum("image/png" in found for found, _ in shown) == 3
+
+
+@pytest.mark.slow
+def test_the_notebook_complains_of_nothing(executed):
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", ())]
+    assert not [output.text for output in outputs if output.output_type == "stream"]

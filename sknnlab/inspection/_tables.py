@@ -13,7 +13,7 @@ STYLE = """<style>
 .sknnlab-report table { border-collapse: collapse; margin: 0.4em 0; }
 .sknnlab-report caption { text-align: left; font-weight: bold; caption-side: top; color: inherit; }
 .sknnlab-report table th, .sknnlab-report table td {
-  text-align: left; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; background: none;
+  text-align: left !important; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; background: none;
   border: none; border-top: 1px solid rgba(128, 128, 128, 0.4); max-width: 28em;
   white-space: normal; }
 .sknnlab-report p { margin: 0.4em 0; }
