@@ -21,6 +21,7 @@ from sknnlab._engine.layers import (
     Activate,
     Batch,
     BatchNormLayer,
+    ChannelDropout,
     Convolution,
     Dense,
     Flatten,
@@ -205,9 +206,67 @@ def test_parts_share_what_nobody_reads_again():
     layers = images_network((16, 16, 3))
     _, _, _, program = bound(layers, (16, 16, 3), 512)
     parts = program.ops[0][1]
-    first, second = (walk.ops[0][1]._images._windows for walk in parts._walks[:2])
+    first, second = (walk.ops[0][1]._images._windows for walk in parts._parts._walks[:2])
     assert np.shares_memory(first._tall, second._tall)
     assert np.shares_memory(first.wide, second.wide)
+
+
+def normalized_step(weights, n_rows, rng, **options):
+    """Return the gradient and the running statistics after a pass in parts of `n_rows` images."""
+    shape = (6, 7, 2)
+    layers = images_network(shape, batchnorm=1)
+    layers.insert(4, ChannelDropout(0.25))
+    for layer in layers:
+        if isinstance(layer, Convolution):
+            layer.part_rows = n_rows
+    network = Network(layers, shape, np.dtype(float))
+    network.initialize([HeNormal()] * 3, [Tanh()] * 3, np.random.RandomState(SEED))
+    x = rng.normal(size=(9, *shape)) + 3
+    delta = rng.normal(size=(9, 2)) * weights[:, None]
+    batch = Batch(9, network.dtype, weights, False, np.random.default_rng(SEED), **options)
+    grad = aligned_zeros(network.params.size, network.dtype)
+    program = Program(network, x, grad, batch, needs_dx=True)
+    for _ in range(2):
+        program.forward()
+        dx = program.backward(delta.copy())
+    return grad, dx.copy(), layers[1].variance.copy()
+
+
+def test_batch_statistics_of_parts_are_those_of_the_whole(rng):
+    weights = rng.random(9) * (np.arange(9) != 4)
+    weights /= weights.sum()
+    seed = rng.integers(1000)
+    passes = [
+        normalized_step(weights, n_rows, np.random.default_rng(seed), parts=parts)
+        for n_rows, parts in ((9, False), (9, True))
+    ]
+    for ours, theirs in zip(*passes, strict=True):
+        assert_allclose(ours, theirs, atol=1e-10)
+
+
+@pytest.mark.parametrize("n_rows", [1, 2, 4])
+def test_batch_statistics_need_no_more_than_an_image_at_a_time(n_rows, rng):
+    weights = rng.random(9) * (np.arange(9) != 4)
+    weights /= weights.sum()
+    seed, passes = rng.integers(1000), []
+    for size in (9, n_rows):
+        made = normalized_step(weights, size, np.random.default_rng(seed), training=False)
+        passes.append(made[:2])
+    for ours, theirs in zip(*passes, strict=True):
+        assert_allclose(ours, theirs, atol=1e-10)
+
+
+def test_batch_normalization_keeps_little_more_than_its_inputs(rng):
+    model = ConvNetClassifier((8, 8), (10,), convs_per_block=2, batchnorm=True, batch_size=64)
+    X, y = rng.random((64, 32, 32, 3), dtype=np.float32), rng.integers(0, 5, 64)
+    model._prepare(X, y).training()
+    tracemalloc.start()
+    held_by = model._prepare(X, y).training()
+    held = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    del held_by
+    inputs = 64 * 8 * 4 * 2 * (32 * 32 + 16 * 16)
+    assert held < 3.5 * inputs
 
 
 @pytest.mark.parametrize("kind", [ReLU, Tanh, Softplus, Identity])

@@ -335,7 +335,7 @@ def test_parts_of_a_batch_add_up_to_the_whole(n_samples):
     whole, parts = outcomes
     for ours, theirs in zip(parts[:3], whole[:3], strict=True):
         assert_allclose(ours, theirs, atol=1e-12)
-    assert (parts[3] < whole[3]) == (n_samples > 5)
+    assert parts[3] < whole[3]
 
 
 def test_an_input_gradient_is_computed_for_whoever_asks():

@@ -13,7 +13,17 @@ from collections.abc import Callable
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-__all__ = ["PIECE", "Images", "Pair", "Windows", "flipped", "in_window_order", "pixels"]
+__all__ = [
+    "PIECE",
+    "Images",
+    "Pair",
+    "PixelRow",
+    "Windows",
+    "as_rows",
+    "flipped",
+    "in_window_order",
+    "pixels",
+]
 
 PIECE = 950_000  # multiplications of a product that small-matrix kernels still take
 FEWEST = 16  # rows of a piece: with fewer the kernels are idle
@@ -43,6 +53,38 @@ def pixels(images: np.ndarray) -> list[np.ndarray]:
     if n_channels in (1, 3):
         return [images[..., channel] for channel in range(n_channels)]
     return [images.view(np.dtype((np.void, n_channels * images.itemsize)))[..., 0]]
+
+
+def as_rows(images: np.ndarray) -> np.ndarray:
+    """Return a view whose last axis is a row of pixels, all channels in it."""
+    n, height, width, n_channels = images.shape
+    strides = (*images.strides[:2], images.itemsize)
+    return as_strided(images, (n, height, width * n_channels), strides)
+
+
+class PixelRow:
+    """One number for each channel, for every pixel of a row: rows are long, channels are few.
+
+    Parameters
+    ----------
+    n_pixels : int
+    values : ndarray of shape (n_channels,)
+        Read whenever `spread` is called.
+    zeros : callable
+        ``zeros(shape)`` returns a buffer.
+
+    Attributes
+    ----------
+    row : ndarray of shape (n_pixels * n_channels,)
+    """
+
+    def __init__(self, n_pixels: int, values: np.ndarray, zeros: Zeros):
+        self._values, self.row = values, zeros((n_pixels * len(values),))
+        self._pixels = self.row.reshape(n_pixels, len(values))
+
+    def spread(self) -> None:
+        """Set `row`."""
+        np.copyto(self._pixels, self._values)
 
 
 def _cut(n: int, most: int) -> tuple[int, int]:

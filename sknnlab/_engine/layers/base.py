@@ -25,21 +25,22 @@ Shape = tuple[int, ...]
 class Scratch:
     """Buffers that the parts of a batch use one after the other.
 
-    Every part asks for the same ones in the same order; the first to ask makes them.
+    Every part asks for the same ones in the same order; the first of its size to ask makes
+    them. Parts of another size have their own: where one writes, another may rely on zeros.
     """
 
     def __init__(self) -> None:
         self._kept: dict[Any, Any] = {}
-        self._n_asked = 0
+        self._n_rows = self._n_asked = 0
 
-    def begin_part(self) -> None:
-        """Start again at the first buffer."""
-        self._n_asked = 0
+    def begin_part(self, n_rows: int) -> None:
+        """Start again at the first buffer, for a part of so many rows."""
+        self._n_rows, self._n_asked = n_rows, 0
 
     def zeros(self, shape: Shape, dtype: Any) -> np.ndarray:
         """Return the next buffer: zeros, where a part has not used it."""
         self._n_asked += 1
-        key = (self._n_asked, shape, np.dtype(dtype).char)
+        key = (self._n_rows, self._n_asked, shape, np.dtype(dtype).char)
         if key not in self._kept:
             self._kept[key] = aligned_zeros(shape, dtype)
         return self._kept[key]
@@ -47,7 +48,7 @@ class Scratch:
     def nested(self) -> Scratch:
         """Return scratch for parts of a part."""
         self._n_asked += 1
-        return self._kept.setdefault(self._n_asked, Scratch())
+        return self._kept.setdefault((self._n_rows, self._n_asked), Scratch())
 
 
 @dataclass
@@ -72,6 +73,9 @@ class Batch:
         Whether layers that want it are bound over parts of the batch.
     pool : Scratch or None
         Of a part: what it shares with the other parts.
+    again : bool
+        Of a part: whether its ops run once more (`Op.again`) before they go back, so that the
+        parts share what they computed, too.
     """
 
     n_samples: int
@@ -83,9 +87,16 @@ class Batch:
     row_wise: bool = False
     parts: bool = True
     pool: Scratch | None = None
+    again: bool = False
 
     def empty(self, shape: Shape, dtype: Any = None) -> np.ndarray:
         """Return an aligned buffer that holds `shape` for every sample."""
+        if self.again:
+            return self.scratch(shape, whole=True, dtype=dtype)
+        return self.kept(shape, dtype)
+
+    def kept(self, shape: Shape, dtype: Any = None) -> np.ndarray:
+        """Return such a buffer for what cannot be computed again: what was drawn."""
         return aligned_empty((self.n_samples, *shape), dtype or self.dtype)
 
     def scratch(self, shape: Shape, whole: bool = False, dtype: Any = None) -> np.ndarray:
@@ -102,10 +113,11 @@ class Batch:
         """Return the batch with scratch of its own, for an op that works in parts itself."""
         return replace(self, pool=Scratch() if self.pool is None else self.pool.nested())
 
-    def part(self, n_samples: int, pool: Scratch) -> Batch:
-        """Return the batch of some of the rows, for layers that read no weights."""
-        pool.begin_part()
-        return replace(self, n_samples=n_samples, weights=self.weights[:n_samples], pool=pool)
+    def part(self, rows: slice, pool: Scratch, again: bool = False) -> Batch:
+        """Return the batch of some of the rows."""
+        weights = self.weights[rows]
+        pool.begin_part(len(weights))
+        return replace(self, n_samples=len(weights), weights=weights, pool=pool, again=again)
 
 
 class SparseRows:
@@ -139,14 +151,21 @@ class Op(ABC):
     touched : dict of str to TouchedRows
         Of each parameter whose gradient is not written to its view (`Batch.row_wise`), what
         the last backward pass touched; the names are there from the start.
+    reads_results : bool
+        Whether backward reads what forward computed, besides the input.
     """
 
     out: np.ndarray
     touched: ClassVar[dict[str, TouchedRows]] = {}
+    reads_results: ClassVar[bool] = True
 
     @abstractmethod
     def forward(self) -> None:
         """Fill `out` from the input buffer."""
+
+    def again(self) -> None:
+        """Compute what the last `forward` did, from the same input (`Batch.again`)."""
+        self.forward()
 
     @abstractmethod
     def backward(self, delta: np.ndarray) -> np.ndarray:
@@ -179,6 +198,8 @@ class Layer(ABC):
     part_rows : int or None
         Over how many rows at a time it is best bound, so that its scratch stays in the cache;
         None is the whole batch.
+    collects : bool
+        Whether, not being row-local, it can still be bound over parts, by `over_parts`.
     byte_unit : float
         What 1 means in rows of uint8, if it is the first.
     accepts_sparse : bool
@@ -196,6 +217,7 @@ class Layer(ABC):
     reads_input: bool = False
     reads_output: bool = False
     row_local: ClassVar[bool] = True
+    collects: ClassVar[bool] = False
     part_rows: int | None = None
     byte_unit: float = 1.0
     accepts_sparse: ClassVar[bool] = False
@@ -228,6 +250,15 @@ class Layer(ABC):
     @abstractmethod
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
         """Return the op on input buffer `x` of shape (n_samples, *in_shape)."""
+
+    def over_parts(
+        self, parts: Sequence[np.ndarray], grads: Views, batch: Batch, slices: Sequence[slice]
+    ) -> Any:
+        """Return what stands for a layer that `collects`, at the head of the layers after it.
+
+        `parts` is what the layers before it fill; see `NormalizedParts`.
+        """
+        raise TypeError(f"{type(self).__name__} collects nothing from parts.")
 
     @abstractmethod
     def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:

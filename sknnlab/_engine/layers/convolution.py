@@ -12,7 +12,16 @@ from sknnlab._engine.layers.activation import Activate
 from sknnlab._engine.layers.base import Batch, Layer, Op, Shape, Substitute
 from sknnlab._engine.layers.pooling import MaxPoolOp, Pool
 from sknnlab._engine.parameters import Param, Views
-from sknnlab._engine.windows import PIECE, Images, Pair, Windows, flipped, in_window_order
+from sknnlab._engine.windows import (
+    PIECE,
+    Images,
+    Pair,
+    PixelRow,
+    Windows,
+    as_rows,
+    flipped,
+    in_window_order,
+)
 
 __all__ = ["Convolution", "convolve_and_pool", "pool_first"]
 
@@ -171,7 +180,9 @@ class _Images:
             return
         (ky, kx), (py, px), n_channels = layer.kernel, layer.padding, layer.in_shape[2]
         shape, padding = layer.out_shape(layer.in_shape), (ky - 1 - py, kx - 1 - px)
-        self._back = Windows(n, shape, layer.kernel, padding, n_channels, batch.scratch)
+        self._back = self._windows
+        if (shape, padding) != (layer.in_shape, layer.padding):  # else the same buffers will do
+            self._back = Windows(n, shape, layer.kernel, padding, n_channels, batch.scratch)
         self._copies_back = self._back.copies(self.dz)
 
     def forward(self) -> None:
@@ -197,34 +208,17 @@ class _Images:
         np.copyto(dx, self._back.valid)
 
 
-class _RowBias:
-    """The bias of every pixel of a row: rows are long, channels are few."""
-
-    def __init__(self, b: np.ndarray, columns: int, batch: Batch):
-        self._b, self.row = b, batch.scratch((columns * len(b),))
-        self._pixels = self.row.reshape(columns, len(b))
-
-    def spread(self) -> None:
-        """Set `row`."""
-        np.copyto(self._pixels, self._b)
-
-
-def _as_rows(images: np.ndarray) -> np.ndarray:
-    """Return a view whose last axis is a row of pixels, all channels in it."""
-    n, height, width, n_channels = images.shape
-    strides = (*images.strides[:2], images.itemsize)
-    return np.lib.stride_tricks.as_strided(images, (n, height, width * n_channels), strides)
-
-
 class _ConvolutionOp(Op):
     """Some images at a time, whatever the size of the batch."""
+
+    reads_results = False
 
     def __init__(
         self, layer: Convolution, x: np.ndarray, grads: Views, batch: Batch, needs_dx: bool
     ):
         self.out = batch.empty(layer.out_shape(x.shape[1:]))
         self._kernels = _Kernels(layer, grads["W"], batch, needs_dx)
-        self._bias = _RowBias(layer.b, self.out.shape[2], batch)
+        self._bias = PixelRow(self.out.shape[2], layer.b, batch.scratch)
         self._db = grads["b"] if layer.trained_bias else None
         self._dx = batch.scratch(x.shape[1:], whole=True) if needs_dx else None
         self._images: list[tuple[slice, _Images]] = []
@@ -232,9 +226,9 @@ class _ConvolutionOp(Op):
         work = batch.shared()
         for start in range(0, len(x), size):
             rows = slice(start, min(start + size, len(x)))
-            work.pool.begin_part()  # type: ignore[union-attr]
+            work.pool.begin_part(rows.stop - start)  # type: ignore[union-attr]
             self._images.append((rows, _Images(layer, self._kernels, x[rows], work, needs_dx)))
-        self._outs = [(_as_rows(one.z), _as_rows(self.out[rows])) for rows, one in self._images]
+        self._outs = [(as_rows(one.z), as_rows(self.out[rows])) for rows, one in self._images]
         self._sum = np.ones(self.out[..., 0].size, batch.dtype).dot
 
     def forward(self) -> None:
@@ -251,7 +245,7 @@ class _ConvolutionOp(Op):
         if self._dx is not None:
             self._kernels.order_back()
         for i, (rows, images) in enumerate(self._images):
-            np.copyto(_as_rows(images.dz), _as_rows(delta[rows]))
+            np.copyto(as_rows(images.dz), as_rows(delta[rows]))
             dx = None if self._dx is None else self._dx[rows]
             images.backward(True, i == 0, dx)
         self._kernels.write()
@@ -284,8 +278,8 @@ class _ConvolvedPoolOp(Op):
         self._kernels = _Kernels(convolution, grads["W"], batch, needs_dx)
         self._images = _Images(convolution, self._kernels, x, batch, needs_dx)
         self._pool = MaxPoolOp(pool, self._images.z, batch, self._images.dz)
-        self._pooled = _as_rows(self._pool.out)
-        self._bias = _RowBias(convolution.b, self._pool.out.shape[2], batch)
+        self._pooled = as_rows(self._pool.out)
+        self._bias = PixelRow(self._pool.out.shape[2], convolution.b, batch.scratch)
         self._activate = activation.bind(self._pool.out, {}, batch, True)
         self.out = self._activate.out
         self._db = grads["b"]

@@ -65,7 +65,7 @@ class _DropoutOp(Op):
             raise ValueError("Dropout needs a random generator.")
         self._x, self.out = x, batch.empty(x.shape[1:])
         drawn = self._drawn(x.shape[1:])
-        self._kept, self._factor = batch.empty(drawn, np.bool_), batch.empty(drawn)
+        self._kept, self._factor = batch.empty(drawn, np.bool_), batch.kept(drawn)
         self._raw = batch.rng.bit_generator.random_raw
         whole = (probability * 256).is_integer()
         self._bits: type = np.uint8 if whole else np.uint16
@@ -84,6 +84,9 @@ class _DropoutOp(Op):
         bits: np.ndarray = self._raw(self._n_words).view(self._bits)[: self._kept.size]
         np.greater_equal(bits.reshape(self._kept.shape), self._bound, self._kept)
         np.multiply(self._kept, self._scale, self._factor)
+        self.again()
+
+    def again(self) -> None:
         np.multiply(self._x, self._factor, self.out)
 
     def backward(self, delta: np.ndarray) -> np.ndarray:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from sknnlab._engine.layers.base import Batch, Layer, Op, Shape
+from sknnlab._engine.layers.base import Batch, Layer, Op, Scratch, Shape, Substitute
 from sknnlab._engine.parameters import Param, Views
-from sknnlab._numerics import aligned_empty
+from sknnlab._engine.windows import PixelRow, as_rows
+from sknnlab._numerics import aligned_empty, aligned_zeros
 from sknnlab.normalization import BatchNorm
 
 __all__ = ["BatchNormLayer"]
@@ -25,6 +27,7 @@ class BatchNormLayer(Layer):
     overwrites_input = True
     reads_input = True
     row_local = False
+    collects = True
 
     gamma: np.ndarray
     beta: np.ndarray
@@ -53,6 +56,11 @@ class BatchNormLayer(Layer):
 
     def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
         return _BatchNormOp(self, x, grads, batch)
+
+    def over_parts(
+        self, parts: Sequence[np.ndarray], grads: Views, batch: Batch, slices: Sequence[slice]
+    ) -> NormalizedParts:
+        return NormalizedParts(self, parts, grads, batch, slices)
 
     def infer(self, x: Any, out: np.ndarray | None = None) -> np.ndarray:
         scale, shift = self.scale_and_shift()
@@ -94,6 +102,27 @@ def _weighted_sum(
     return np.asarray(total)
 
 
+class _Running:
+    """The running statistics of a layer while it is trained."""
+
+    def __init__(self, layer: BatchNormLayer, dtype: np.dtype):
+        self._layer, self._work = layer, aligned_empty(layer.width, dtype)
+        self._kept = np.array(layer.part.momentum, dtype)
+        self._taken = np.array(1 - layer.part.momentum, dtype)
+
+    def move(self, mean: np.ndarray, variance: np.ndarray) -> None:
+        """Move them towards those of a batch; the first batch sets them."""
+        layer, work = self._layer, self._work
+        if not layer.started[0]:
+            layer.set_statistics(mean, variance)
+            return
+        # running = momentum running + (1 - momentum) batch
+        for running, batch in ((layer.mean, mean), (layer.variance, variance)):
+            np.multiply(running, self._kept, running)
+            np.multiply(batch, self._taken, work)
+            np.add(running, work, running)
+
+
 class _BatchNormOp(Op):
     """Keeps the centred rows in the input's buffer, for the way back."""
 
@@ -112,9 +141,7 @@ class _BatchNormOp(Op):
         self._sum = np.ones(len(self._x), batch.dtype).dot
         self._share = np.array(1 / len(self._x), batch.dtype) if batch.uniform else None
         self._epsilon = np.array(layer.part.epsilon, batch.dtype)
-        self._kept = np.array(layer.part.momentum, batch.dtype)
-        self._taken = np.array(1 - layer.part.momentum, batch.dtype)
-        self._moves = batch.training
+        self._running = _Running(layer, batch.dtype) if batch.training else None
         self._dgamma, self._dbeta = grads["gamma"], grads["beta"]
 
     def _spread_weights(self, batch: Batch) -> None:
@@ -148,20 +175,8 @@ class _BatchNormOp(Op):
         np.multiply(self._layer.gamma, self._inverse, scale)
         np.multiply(x, scale, self._out)
         np.add(self._out, self._layer.beta, self._out)
-        if self._moves:
-            self._keep_running()
-
-    def _keep_running(self) -> None:
-        """Move the running statistics towards the batch's; the first batch sets them."""
-        layer, row = self._layer, self._row
-        if not layer.started[0]:
-            layer.set_statistics(self._mean, self._variance)
-            return
-        # running = momentum running + (1 - momentum) batch
-        for running, batch in ((layer.mean, self._mean), (layer.variance, self._variance)):
-            np.multiply(running, self._kept, running)
-            np.multiply(batch, self._taken, row)
-            np.add(running, row, running)
+        if self._running is not None:
+            self._running.move(self._mean, self._variance)
 
     def backward(self, delta: np.ndarray) -> np.ndarray:
         x, row, flat = self._x, self._row, delta.reshape(self._x.shape)
@@ -183,4 +198,181 @@ class _BatchNormOp(Op):
             np.multiply(x, self._column, x)
         np.subtract(flat, x, flat)
         np.multiply(flat, self._scale, flat)
+        return delta
+
+
+def _as_images(x: np.ndarray) -> np.ndarray:
+    """Return rows of whatever shape as images (n, height, width, n_channels)."""
+    return x.reshape(len(x), -1, x.shape[-2] if x.ndim > 2 else 1, x.shape[-1])
+
+
+class NormalizedParts(Substitute):
+    """Batch normalization of images that come in parts, once their statistics are known.
+
+    The images are what is kept from the way ahead to the way back. On the way ahead `collect`
+    is called for each part, then `finish`; the op bound to a part centres it where it lies.
+    On the way back that op fills the layer's gradients and hands its delta on as it is; once
+    they are complete, `finish_back`, and `to_input` for each part.
+
+    Parameters
+    ----------
+    layer : BatchNormLayer
+    parts : sequence of ndarray of shape (n_rows, ..., n_channels)
+    grads : dict of str to ndarray
+        The layer's gradient views.
+    batch : Batch
+    slices : sequence of slice
+        The rows of each part.
+    """
+
+    reads_input = True
+
+    def __init__(
+        self,
+        layer: BatchNormLayer,
+        parts: Sequence[np.ndarray],
+        grads: Views,
+        batch: Batch,
+        slices: Sequence[slice],
+    ):
+        super().__init__([layer])
+        self.params = layer.params
+        self._layer, self._grads = layer, grads
+        _, height, width, n_channels = _as_images(parts[0]).shape
+        zeros = partial(aligned_zeros, dtype=batch.dtype)
+        self._mean, self._variance, self.inverse, self._scale, self._slope, self._share = (
+            zeros(n_channels) for _ in range(6)
+        )
+        rows = [self._mean, self._scale, layer.beta, self._slope, self._share]
+        self._ahead = [PixelRow(width, one, zeros) for one in rows[:3]]
+        self._back = [PixelRow(width, one, zeros) for one in rows[3:]]
+        self.mean, self.scale, self.beta = (one.row for one in self._ahead)
+        self._epsilon = np.array(layer.part.epsilon, batch.dtype)
+        self._running = _Running(layer, batch.dtype) if batch.training else None
+        # the share of a position in its image's weight, and that weight where all are the same
+        weight = 1 / batch.n_samples if batch.uniform else 1.0
+        self._position = np.array(weight / (height * width), batch.dtype)
+        pool = Scratch()
+        self._parts = [
+            _Part(_as_images(images), batch.part(rows, pool))
+            for images, rows in zip(parts, slices, strict=True)
+        ]
+        self._mass = 0.0
+
+    def collect(self, i: int) -> None:
+        """Add the mean and the variance of part `i` (Chan, Golub and LeVeque 1979)."""
+        part, mean, variance = self._parts[i], self._mean, self._variance
+        if i == 0:
+            self._mass = 0.0
+        mass = part.measure()
+        if mass == 0:
+            return
+        self._mass += mass
+        share = mass / self._mass
+        # mean += share d;  variance += share (v - variance + (1 - share) d^2)
+        d, v = part.mean, part.variance
+        if share == 1:
+            np.copyto(mean, d)
+            np.copyto(variance, v)
+            return
+        np.subtract(d, mean, d)
+        np.subtract(v, variance, v)
+        for change, factor, moment in ((d, share, mean), (v, share, variance)):
+            np.multiply(change, factor, part.work)
+            np.add(moment, part.work, moment)
+        np.multiply(d, d, d)
+        np.multiply(d, share * (1 - share), d)
+        np.add(variance, d, variance)
+
+    def finish(self) -> None:
+        """Make of the statistics what the ops read."""
+        # inverse = 1 / sqrt(variance + epsilon)
+        np.add(self._variance, self._epsilon, self.inverse)
+        np.sqrt(self.inverse, self.inverse)
+        np.reciprocal(self.inverse, self.inverse)
+        np.multiply(self._layer.gamma, self.inverse, self._scale)
+        for row in self._ahead:
+            row.spread()
+        if self._running is not None:
+            self._running.move(self._mean, self._variance)
+
+    def finish_back(self) -> None:
+        """Make of the layer's gradients what `to_input` reads."""
+        np.multiply(self._grads["gamma"], self.inverse, self._slope)
+        np.multiply(self._slope, self._position, self._slope)
+        np.multiply(self._grads["beta"], self._position, self._share)
+        for row in self._back:
+            row.spread()
+
+    def to_input(self, i: int, delta: np.ndarray) -> np.ndarray:
+        """Turn dL/d(out) of part `i` into dL/d(input), in place; its images are used up."""
+        part, d = self._parts[i], as_rows(_as_images(delta))
+        slope, share = (one.row for one in self._back)
+        # dx_i = gamma inverse (delta_i - w_i dbeta - w_i xhat_i dgamma)
+        np.multiply(part.rows, slope, part.rows)
+        np.add(part.rows, share, part.rows)
+        if not part.uniform:
+            np.multiply(part.rows, part.weights[:, None, None], part.rows)
+        np.subtract(d, part.rows, d)
+        np.multiply(d, self.scale, d)
+        return delta
+
+    def bind(self, x: Any, grads: Views, batch: Batch, needs_dx: bool) -> Op:
+        return _NormalizedPartOp(self, x, grads, batch)
+
+
+class _Part:
+    """Some images of a batch and their moments."""
+
+    def __init__(self, images: np.ndarray, batch: Batch):
+        n, height, width, n_channels = images.shape
+        self.rows, self._flat = as_rows(images), images.reshape(-1, n_channels)
+        self.weights, self.uniform = batch.weights, batch.uniform
+        self.mean, self.variance, self.work = (batch.scratch((n_channels,)) for _ in range(3))
+        self._mean_row = PixelRow(width, self.mean, batch.scratch)
+        self._squares = batch.scratch((n, height, width * n_channels))
+        self._each = batch.scratch((n, height * width))
+        self._each.fill(1 / self._each.size)
+        self._average = self._each.reshape(-1).dot
+        self._mass = float(self.weights.sum())
+
+    def measure(self) -> float:
+        """Set mean and variance; return the sum of the weights."""
+        mass = self._mass
+        if not self.uniform:
+            mass = float(self.weights.sum())
+            if mass == 0:
+                return mass
+            np.multiply(self.weights[:, None], 1 / (mass * self._each.shape[1]), self._each)
+        self._average(self._flat, self.mean)
+        self._mean_row.spread()
+        np.subtract(self.rows, self._mean_row.row, self._squares)
+        np.multiply(self._squares, self._squares, self._squares)
+        self._average(self._squares.reshape(self._flat.shape), self.variance)
+        return mass
+
+
+class _NormalizedPartOp(Op):
+    def __init__(self, of: NormalizedParts, x: np.ndarray, grads: Views, batch: Batch):
+        self._of, self._x, self._grads = of, x, grads
+        self.out, self._work = batch.empty(x.shape[1:]), batch.scratch(x.shape[1:], whole=True)
+        self._rows, self._out_rows = as_rows(_as_images(x)), as_rows(_as_images(self.out))
+        self._sum = np.ones(x[..., 0].size, batch.dtype).dot
+
+    def forward(self) -> None:
+        np.subtract(self._rows, self._of.mean, self._rows)
+        self.again()
+
+    def again(self) -> None:
+        # out = gamma inverse (x - mean) + beta
+        np.multiply(self._rows, self._of.scale, self._out_rows)
+        np.add(self._out_rows, self._of.beta, self._out_rows)
+
+    def backward(self, delta: np.ndarray) -> np.ndarray:
+        # dbeta = sum delta;  dgamma = sum delta xhat, with xhat = (x - mean) inverse
+        dgamma, n_channels = self._grads["gamma"], delta.shape[-1]
+        self._sum(delta.reshape(-1, n_channels), self._grads["beta"])
+        np.multiply(delta, self._x, self._work)
+        self._sum(self._work.reshape(-1, n_channels), dgamma)
+        np.multiply(dgamma, self._of.inverse, dgamma)
         return delta
