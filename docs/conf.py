@@ -85,7 +85,7 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "plot_gallery": os.environ.get("SKNNLAB_DOCS_GALLERY", "1") != "0",
-    "filename_pattern": "/(plot_|quickstart|diagnose)",
+    "filename_pattern": "/(plot_|quickstart)",
     "doc_module": ("sknnlab",),
     "backreferences_dir": "api/backreferences",
     "within_subsection_order": "gallery_order.ScriptsFirst",

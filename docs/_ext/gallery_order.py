@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from sphinx_gallery.sorting import FileNameSortKey
 
-FIRST = ("quickstart.py", "diagnose.py")
+FIRST = ("quickstart.py",)
 
 
 class ScriptsFirst(FileNameSortKey):
-    """The two scripts, then the experiments by their number."""
+    """The first script, then the experiments by their number."""
 
     def __call__(self, filename: str) -> tuple[int, str]:
         """Return the key of an example."""

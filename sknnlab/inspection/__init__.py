@@ -16,8 +16,16 @@ from sknnlab.inspection._displays import (
 )
 from sknnlab.inspection._findings import THRESHOLDS, Finding, threshold_context
 from sknnlab.inspection._maps import FeatureMapsDisplay, SaliencyDisplay
+from sknnlab.inspection._remedies import (
+    Decide,
+    DropColumns,
+    PutBefore,
+    Remedy,
+    SetParams,
+    TransformTarget,
+)
 from sknnlab.inspection._repair import repair
-from sknnlab.inspection._repaired import Repair
+from sknnlab.inspection._repaired import Repair, Round
 from sknnlab.inspection._report import Diagnosis
 from sknnlab.inspection._start import (
     activation_statistics,
@@ -36,14 +44,21 @@ from sknnlab.inspection._watch import LiveCurves, Watch
 __all__ = [
     "THRESHOLDS",
     "ActivationsDisplay",
+    "Decide",
     "Diagnosis",
+    "DropColumns",
     "FeatureMapsDisplay",
     "Finding",
     "LearningCurvesDisplay",
     "LearningRateRangeDisplay",
     "LiveCurves",
+    "PutBefore",
+    "Remedy",
     "Repair",
+    "Round",
     "SaliencyDisplay",
+    "SetParams",
+    "TransformTarget",
     "UpdateRatiosDisplay",
     "Watch",
     "WeightsDisplay",

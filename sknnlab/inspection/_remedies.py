@@ -72,6 +72,16 @@ class SetParams(Remedy):
     ----------
     params : mapping of str to object
         By the network's own names.
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sknnlab import MLPClassifier
+    >>> from sknnlab.inspection import SetParams
+    >>> remedy = SetParams({"alpha": 0.01})
+    >>> remedy.apply(make_pipeline(StandardScaler(), MLPClassifier()))[-1].alpha
+    0.01
     """
 
     params: Mapping[str, Any]

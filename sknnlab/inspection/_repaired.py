@@ -13,9 +13,11 @@ from sknnlab.inspection._displays import BLUE, GREEN, GREY, ORANGE
 from sknnlab.inspection._findings import Finding
 from sknnlab.inspection._measures import Measure
 from sknnlab.inspection._remedies import Decide, Remedy
+from sknnlab.inspection._wrappers import at_path, path_to_network
 
 __all__ = ["Repair", "Round"]
 
+BEHIND = {"boxstyle": "square,pad=0.1", "fc": "white", "ec": "none", "alpha": 0.8}
 COLUMNS = ("round", "check", "found", "remedy", "before", "after", "kept")
 
 
@@ -144,23 +146,18 @@ class Repair:
 
         n_rows = len(self.rounds) + 1
         if ax is None:
-            size = (9, 1.2 + 0.62 * n_rows)
-            ax = plt.subplots(figsize=size, layout="constrained")[1]
+            ax = plt.subplots(figsize=(9.5, 1.3 + 0.68 * n_rows), layout="constrained")[1]
         scores = [score for one in self.rounds for score in (one.before, one.after)]
         lowest = min([one for one in [*scores, self.final_score] if math.isfinite(one)], default=0)
         for row, one in enumerate(self.rounds):
             _draw_round(ax, row, one, lowest, self._say)
-        ax.plot(self.final_score, n_rows - 1, "D", color=GREEN, ms=9)
+        ax.plot(self.final_score, n_rows - 1, "D", color=GREEN, ms=9, zorder=3)
         _write(ax, self.final_score, n_rows - 1, self._say(self.final_score), GREEN)
-        labels = [_shortened(one.change) for one in self.rounds]
-        ax.set_yticks(range(n_rows), [*labels, "score on rows kept apart"])
-        ax.set_ylim(n_rows - 0.4, -0.6)
+        ax.axhspan(n_rows - 1.5, n_rows - 0.4, color=GREEN, alpha=0.07, lw=0)
+        said = [(_shortened(one.change), one.finding.check) for one in self.rounds]
+        _label(ax, [*said, ("repaired", "rows that took no part in choosing")])
         ax.margins(x=0.12)
         ax.xaxis.set_major_formatter(lambda score, _: self._measure.say_number(score))
-        ax.grid(axis="x", color="#dddddd")
-        ax.set_axisbelow(True)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-        ax.tick_params(axis="y", length=0)
         ax.set(xlabel=self._measure.name, title=f"Repair of {_name(self.estimator)}")
         return ax.figure
 
@@ -169,31 +166,44 @@ def _draw_round(ax: Any, row: int, one: Round, lowest: float, say: Any) -> None:
     """Draw an arrow from the score before to the score after; a cross where there is none."""
     colour = BLUE if one.kept else ORANGE
     before, after = (lowest if math.isnan(score) else score for score in (one.before, one.after))
-    ax.annotate(
-        "",
-        (after, row),
-        (before, row),
-        arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2, "shrinkA": 5, "shrinkB": 5},
-    )
-    ax.plot(before, row, "x" if math.isnan(one.before) else "o", color=GREY, ms=6)
+    style = {"arrowstyle": "-|>", "color": colour, "lw": 2, "shrinkA": 3, "shrinkB": 4}
+    ax.annotate("", (after, row), (before, row), arrowprops=style)
+    ax.plot(before, row, "x" if math.isnan(one.before) else "o", color=GREY, ms=5, zorder=2)
     mark = "x" if math.isnan(one.after) else "o"
-    ax.plot(after, row, mark, color=colour, ms=8, mfc=colour if one.kept else "white")
-    text = f"{say(one.after)}{'' if one.kept else ', dropped'}"
-    _write(ax, after, row, text, colour)
+    ax.plot(after, row, mark, color=colour, ms=8, mfc=colour if one.kept else "white", zorder=3)
+    _write(ax, after, row, f"{say(one.after)}{'' if one.kept else ', dropped'}", colour)
+    if row:  # it starts from what was kept before
+        ax.plot([before, before], [row - 1, row], ":", color=GREY, lw=1, zorder=1)
 
 
 def _write(ax: Any, x: float, y: float, text: str, colour: str) -> None:
     if math.isfinite(x):
-        style = {"ha": "center", "color": colour, "size": 9}
+        style = {"ha": "center", "color": colour, "size": 9, "bbox": BEHIND}
         ax.annotate(text, (x, y), (0, 8), textcoords="offset points", **style)
 
 
-def _shortened(text: str, most: int = 46) -> str:
+def _label(ax: Any, rows: Sequence[tuple[str, str]]) -> None:
+    """Write what each row is, and below it, small, for which check."""
+    ax.set_yticks(range(len(rows)), [f"{what}\n" for what, _ in rows])
+    for row, (_, check) in enumerate(rows):
+        place = ax.get_yaxis_transform()
+        style = {"ha": "right", "va": "top", "color": GREY, "size": 8}
+        ax.annotate(check, (0, row), (-4, -2), place, textcoords="offset points", **style)
+    ax.set_ylim(len(rows) - 0.4, -0.6)
+    ax.grid(axis="x", color="#e5e5e5")
+    ax.set_axisbelow(True)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+
+
+def _shortened(text: str, most: int = 52) -> str:
     return textwrap.shorten(text, most, placeholder=" ...")
 
 
 def _name(estimator: Any) -> str:
-    return type(estimator).__name__
+    path = path_to_network(estimator)
+    inner = type(at_path(estimator, path)).__name__
+    return f"{inner} in a {type(estimator).__name__}" if path else inner
 
 
 def _wrapped(head: str, text: str) -> list[str]:
