@@ -39,6 +39,7 @@ extensions = [
     "parts",
     "citations",
     "house",
+    "outputs",
 ]
 exclude_patterns = ["_build", "_inventories", "_templates", "**sg_execution_times.rst"]
 templates_path = ["_templates"]

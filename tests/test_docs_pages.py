@@ -1,7 +1,6 @@
 """The pages of the documentation: their code runs, and the parts on them are all there are."""
 
 import ast
-import doctest
 import importlib
 import pathlib
 import re
@@ -9,59 +8,57 @@ import re
 import pytest
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
-PAGES = sorted(
+PAGES = [
     page
-    for page in DOCS.rglob("*.md")
-    if "```python" in page.read_text() and "_build" not in str(page)
-)
-# "% needs: torch" before a block skips the rest of a page where torch is not installed;
-# "% not run: why" keeps a block from being run
-BLOCK = re.compile(r"(?:^% (needs|not run): ([^\n]+)\n)?^```python\n(.*?)^```$", re.M | re.S)
-SHOWN = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    for page in sorted(DOCS.rglob("*.md"))
+    if "```python" in page.read_text() and "_build" not in page.parts
+]
 
 
 def name_of(page):
     return str(page.relative_to(DOCS))
 
 
-def run(source, namespace, name):
-    """Run a block: plain Python, or a session whose output is compared."""
-    if not source.startswith(">>>"):
-        exec(compile(source, name, "exec"), namespace)
-        return
-    session = doctest.DocTestParser().get_doctest(source, namespace, name, name, 0)
-    told = []
-    doctest.DocTestRunner(optionflags=SHOWN).run(session, out=told.append, clear_globs=False)
-    assert not told, "".join(told)
-    namespace.update(session.globs)
+@pytest.fixture
+def extension(monkeypatch):
+    """Return what imports a module of the documentation's own."""
+    monkeypatch.syspath_prepend(DOCS / "_ext")
+    return importlib.import_module
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_the_python_of_a_page_runs(page, tmp_path, monkeypatch):
+def test_the_python_of_a_page_runs(page, extension, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for what a page writes
-    namespace = {"__name__": "__main__"}
-    for mark, words, source in BLOCK.findall(page.read_text()):
-        if mark == "needs":
-            for module in words.split(", "):
-                pytest.importorskip(module)
-        if mark == "not run":
-            ast.parse(source)
-        else:
-            run(source, namespace, name_of(page))
+    assert all(
+        out is not None for _, out in extension("outputs").run_blocks(page.read_text(), page.name)
+    )
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_every_python_block_of_a_page_is_seen(page):
+def test_every_python_block_of_a_page_is_seen(page, extension):
     text = page.read_text()
-    assert len(BLOCK.findall(text)) == len(re.findall(r"^ *[`~:]{3,}.*\bpython\b", text, re.M))
+    blocks = list(extension("outputs").BLOCK.finditer(text))
+    assert len(blocks) == len(re.findall(r"^ *[`~:]{3,}.*\bpython\b", text, re.M))
     assert not re.search(r"\{(code|code-block|doctest|testcode)\}", text)
+    assert all(ast.parse(one["source"]) for one in blocks if one["mark"] == "not run")
 
 
-def test_every_registered_part_is_shown(monkeypatch):
+def test_a_session_that_shows_something_else_is_an_error(extension):
+    page = "```python\n>>> 1 + 1\n3\n```\n"
+    with pytest.raises(AssertionError, match="Expected"):
+        list(extension("outputs").run_blocks(page, "page"))
+
+
+def test_what_a_block_prints_stands_below_it(extension):
+    page = "before\n\n```python\nprint(1 + 1)\n```\n\nafter\n"
+    shown = extension("outputs").with_outputs(page, "page")
+    assert re.sub(r"\n+", "\n", shown).endswith("```\n{.output}\n```text\n2\n```\nafter\n")
+
+
+def test_every_registered_part_is_shown(extension):
     for module in ("matplotlib", "docutils", "numpydoc"):
         pytest.importorskip(module)
-    monkeypatch.syspath_prepend(DOCS / "_ext")
-    parts = importlib.import_module("parts")
+    parts = extension("parts")
     pages = "".join(page.read_text() for page in (DOCS / "guide").glob("*.md"))
     for which, family in parts.FAMILIES.items():
         text = parts.family_as_rst(which)
