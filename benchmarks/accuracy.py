@@ -265,10 +265,7 @@ class Recipe(NamedTuple):
 
 
 def recipes(seed: int) -> list[Recipe]:
-    """Return the recipes; their numbers were chosen on rows left out of the training part.
-
-    Those of `convolutions` in part; see there.
-    """
+    """Return the recipes; their numbers were chosen on rows left out of the training part."""
     descriptors = (HOG, ColorHistogram, partial(BagOfVisualWords, 200, random_state=seed))
     union = make_union(*(make(image_shape=SHAPE) for make in descriptors))
     features = [union, StandardScaler()]
@@ -308,11 +305,13 @@ def recipes(seed: int) -> list[Recipe]:
 def convolutions(seed: int) -> list[Recipe]:
     """Return the convolutional recipes for coloured images.
 
-    Standardized channels and shifts that repeat the edge were chosen with sight of the test
-    part, so that their accuracy there is optimistic: choose them again on rows left out of
-    the training part before it is quoted. The rate was chosen on such rows.
+    All was chosen on 4,000 of the 20,000 training rows, left out at random, with the smaller
+    network: the rate before, then the scaling by two seeds with shifts that repeat the edge
+    (mean of channels, / 255: 0.690; mean image, / 255: 0.688; mean and deviation of channels:
+    0.686; by pixel, one seed: 0.690), then what comes in at the edge by one seed (the edge
+    again: 0.688; zeros: 0.685). All of these differences are within the noise of 4,000 rows.
     """
-    scaled = ImageCenterer("channel", scale="channel", image_shape=SHAPE)
+    scaled = ImageCenterer("channel", scale=datasets.BYTES, image_shape=SHAPE)
     small = ConvNetClassifier(
         image_shape=SHAPE,
         augmentation=[RandomFlip(SHAPE), RandomShift(SHAPE, max_shift=4, mode="edge")],
