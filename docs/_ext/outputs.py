@@ -14,6 +14,7 @@ import io
 import os
 import re
 import tempfile
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,7 +66,8 @@ def _run(source: str, namespace: dict[str, Any], name: str) -> None:
 def with_outputs(text: str, name: str) -> str:
     """Return a page with what its blocks print, where it does not say so itself."""
     pieces, end = [], 0
-    with tempfile.TemporaryDirectory() as folder, _inside(folder):
+    with tempfile.TemporaryDirectory() as folder, _inside(folder), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # short runs have not converged
         for block, printed in run_blocks(text, name):
             pieces.append(text[end : block.end()])
             end = block.end()
