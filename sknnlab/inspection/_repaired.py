@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from sknnlab.inspection._displays import BLUE, GREEN, GREY, ORANGE
 from sknnlab.inspection._findings import Finding
 from sknnlab.inspection._measures import Measure
 from sknnlab.inspection._remedies import Decide, Remedy
+from sknnlab.inspection._tables import report
 from sknnlab.inspection._wrappers import at_path, path_to_network
 
 __all__ = ["Repair", "Round"]
@@ -117,18 +117,13 @@ class Repair:
         return "none" if math.isnan(score) else self._measure.say_number(score)
 
     def _repr_html_(self) -> str:
-        cells = "".join(f"<th style='text-align:left'>{name}</th>" for name in COLUMNS)
-        rows = [f"<tr>{cells}</tr>"]
-        for *texts, before, after, kept in self._rows():
-            texts += [self._say(before), self._say(after), "kept" if kept else "dropped"]
-            colour = "" if kept else f";color:{GREY}"
-            cells = "".join(
-                f"<td style='text-align:left{colour}'>{html.escape(str(text))}</td>"
-                for text in texts
-            )
-            rows.append(f"<tr>{cells}</tr>")
+        rows = []
+        for number, check, found, remedy, before, after, kept in self._rows():
+            cells = [f"{number}", check, found, remedy, self._say(before), self._say(after)]
+            rows.append(("ok" if kept else "", ["kept" if kept else "dropped", *cells]))
         _, _, tail = repr(self).partition("\n\n")
-        return f"<table>{''.join(rows)}</table><p>{html.escape(tail).replace(chr(10), '<br>')}</p>"
+        heads = ("", *COLUMNS[:-1])
+        return report(f"Repair of {_name(self.estimator)}", heads, rows, tail.splitlines())
 
     def plot(self, ax: Any = None) -> Any:
         """Draw the score before and after each remedy; needs matplotlib.

@@ -97,7 +97,7 @@ class Diagnosis:
             for check, cause in self.skipped.items()
         ]
         heads = ("status", "check", "measured", "expected", "what to do")
-        return report(f"Diagnosis of {self._name}", heads, rows, self.advice)
+        return report(f"Diagnosis of {self._name}", heads, rows, [self.advice])
 
 
 def _cells(finding: Finding) -> list[str]:

@@ -13,9 +13,9 @@ STYLE = """<style>
 .sknnlab-report table { border-collapse: collapse; margin: 0.4em 0; }
 .sknnlab-report caption { text-align: left; font-weight: bold; caption-side: top; color: inherit; }
 .sknnlab-report table th, .sknnlab-report table td {
-  text-align: left !important; vertical-align: top; padding: 0.25em 0.8em 0.25em 0; background: none;
-  border: none; border-top: 1px solid rgba(128, 128, 128, 0.4); max-width: 28em;
-  white-space: normal; }
+  text-align: left !important; vertical-align: top; padding: 0.25em 0.8em 0.25em 0;
+  background: none; border: none; border-top: 1px solid rgba(128, 128, 128, 0.4);
+  max-width: 28em; white-space: normal; }
 .sknnlab-report p { margin: 0.4em 0; }
 .sknnlab-report .mark { border-radius: 0.3em; padding: 0.05em 0.5em; color: white; }
 .sknnlab-report .mark.ok { background: #00689d; }
@@ -26,26 +26,33 @@ STYLE = """<style>
 
 
 def report(
-    title: str, columns: Sequence[str], rows: Iterable[tuple[str, Sequence[str]]], last: str
+    title: str,
+    columns: Sequence[str],
+    rows: Iterable[tuple[str, Sequence[str]]],
+    last: Sequence[str],
 ) -> str:
     """Return a report as HTML.
 
     Parameters
     ----------
-    title, last : str
-        What stands above and below the table.
+    title : str
+        What stands above the table.
     columns : sequence of str
         The heads.
     rows : iterable of (str, sequence of str)
         The status of a row, "" for one that counts for little, and its cells; the first
         cell is marked by the status, and a line break begins a new line.
+    last : sequence of str
+        The lines below the table; the first is the one to read.
     """
     heads = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
     body = "".join(_row(status, cells) for status, cells in rows)
+    first, *others = (html.escape(line) for line in last)
+    below = "<br>".join([f"<b>{first}</b>", *others])
     return (
         f'{STYLE}<div class="sknnlab-report"><table><caption>{html.escape(title)}</caption>'
         f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table>"
-        f"<p><b>{html.escape(last)}</b></p></div>"
+        f"<p>{below}</p></div>"
     )
 
 
