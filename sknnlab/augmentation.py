@@ -221,7 +221,7 @@ class ImageAugmentation(Augmentation):
     Subclasses take `image_shape`, the shape (height, width) or (height, width, n_channels)
     of what a flat row holds (pixel by pixel, the channels of a pixel side by side, as
     ``images.reshape(n_samples, -1)`` lays them). Left at None, X itself must be an array
-    of images.
+    of images; convolutional networks know the shape and hand them over like this.
     """
 
     image_shape: tuple[int, ...] | None

@@ -34,7 +34,7 @@ from sknnlab._engine.network import Network
 from sknnlab._engine.program import Program
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import Identity, PReLU, ReLU, Softplus, Tanh
-from sknnlab.augmentation import RandomShift
+from sknnlab.augmentation import CutMix, RandomShift
 from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import HeNormal
 from sknnlab.inspection import (
@@ -376,6 +376,21 @@ def test_images_and_rows_are_the_same(images):
     assert_array_equal(net(image_shape=(-1, 8)).fit(X, y).predict_proba(X.tolist()), expected)
     assert rows.image_shape_ == (8, 8, 1)
     assert rows.n_features_in_ == 64
+
+
+@pytest.mark.parametrize("part", [RandomShift, CutMix])
+def test_augmentations_need_no_shape_in_front_of_convolutions(part, images):
+    X, y = images
+    flat = X.reshape(len(X), -1)
+    given = net(augmentation=part((8, 8))).fit(X, y)
+    for model in (net(augmentation=part()), net(augmentation=part(), image_shape=(8, 8))):
+        known = model.fit(flat if model.image_shape else X, y)
+        assert known.loss_curve_ == given.loss_curve_
+
+
+def test_no_rows_are_refused_in_words():
+    with pytest.raises(ValueError, match="0 sample"):
+        ConvNetClassifier().fit(np.zeros((0, 8, 8)), np.zeros(0))
 
 
 def test_bytes_are_read_as_shares_of_255_and_stay_bytes(images):

@@ -155,6 +155,8 @@ class Step:
         self._weights = batch.weights
         self.mass = float(batch.n_samples)
         self._rows = _Rows(data, batch.n_samples, network)
+        if augmentations:
+            self._seen = self._rows.buffer.reshape(batch.n_samples, *network.in_shape)
         self._y = aligned_empty((batch.n_samples, *data.y.shape[1:]), data.y.dtype)
         self._bind(network, loss, self._rows.buffer, grad)
 
@@ -255,10 +257,15 @@ class Step:
         return True
 
     def _augment(self) -> None:
-        """Run the augmentations on the batch's buffers."""
-        x, rng = self._rows.buffer, self._batch.rng
+        """Run the augmentations on the batch's buffers.
+
+        One for images that were given no shape sees the rows as the network does.
+        """
+        rows, rng = self._rows.buffer, self._batch.rng
         weights = self._weights if self._weighted else None
         for part in self._augmentations:
+            shapeless = getattr(part, "image_shape", rows.shape) is None
+            x = self._seen if shapeless else rows
             mixes = isinstance(part, Mixing)
             X, y = part.mix(x, self._y, weights, rng) if mixes else part.augment(x, self._y, rng)
             for buffer, result in ((x, X), (self._y, y)):

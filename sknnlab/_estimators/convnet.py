@@ -59,7 +59,7 @@ class ConvNet(NeuralNetwork):
         if reset:
             self.image_shape_ = self._shape_of_images(images)
         as_images(images, self.image_shape_, type(self).__name__)
-        return images.reshape(len(images), -1)
+        return images.reshape(len(images), math.prod(images.shape[1:]))
 
     def _for_the_lab(self, X: Any) -> Any:
         images = _images(X)
