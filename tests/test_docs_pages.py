@@ -4,6 +4,7 @@ import ast
 import importlib
 import pathlib
 import re
+import sys
 
 import pytest
 
@@ -23,7 +24,10 @@ def name_of(page):
 def extension(monkeypatch):
     """Return what imports a module of the documentation's own."""
     monkeypatch.syspath_prepend(DOCS / "_ext")
-    return importlib.import_module
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    yield importlib.import_module
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

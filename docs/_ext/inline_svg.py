@@ -25,6 +25,15 @@ THEMED = {
     THIRD: "var(--picture-third, #009e73)",
     FOURTH: "var(--picture-fourth, #8a6fb3)",
 }
+# the colours of the package's own displays, which are for white paper
+OF_THE_PACKAGE = {
+    "#0072b2": FIRST,
+    "#d55e00": SECOND,
+    "#009e73": THIRD,
+    "#777777": INK,
+    "#333333": INK,
+    "#000000": INK,
+}
 STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "sknnlab",
@@ -91,7 +100,7 @@ def inline_svg(figure: Figure, alt: str, width: str = "100%") -> str:
     # the page's font; and no rule of style, which would be one for the whole page
     svg = re.sub(r" font-family: [^;\"]*;?", "", svg)
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)
-    for drawn, themed in THEMED.items():
+    for drawn, themed in [*OF_THE_PACKAGE.items(), *THEMED.items()]:
         svg = svg.replace(drawn, themed)
     # no empty line: it would end a block of raw HTML
     return re.sub(r"\n\s*\n+", "\n", svg).strip()

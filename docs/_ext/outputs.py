@@ -1,4 +1,4 @@
-"""The Python of a page: run in order, in one namespace, what it prints shown below it.
+"""The Python of a page: run in order, in one namespace, what it prints and draws shown below it.
 
 ``tests/test_docs_pages.py`` runs the same blocks and compares what sessions (``>>>``) show.
 A line ``% needs: torch`` before a block leaves the rest of the page alone where that is not
@@ -13,6 +13,7 @@ import importlib.util
 import io
 import os
 import re
+import sys
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -64,16 +65,33 @@ def _run(source: str, namespace: dict[str, Any], name: str) -> None:
 
 
 def with_outputs(text: str, name: str) -> str:
-    """Return a page with what its blocks print, where it does not say so itself."""
+    """Return a page with what its blocks print and draw."""
     pieces, end = [], 0
     with tempfile.TemporaryDirectory() as folder, _inside(folder), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # short runs have not converged
         for block, printed in run_blocks(text, name):
             pieces.append(text[end : block.end()])
             end = block.end()
-            if printed.strip() and not text[end:].lstrip().startswith("```text"):
+            if printed.strip():
                 pieces.append(f"\n\n{{.output}}\n```text\n{printed.rstrip()}\n```\n")
+            pieces += [f"\n\n```{{raw}} html\n{svg}\n```\n" for svg in _drawn()]
     return "".join([*pieces, text[end:]])
+
+
+def _drawn() -> list[str]:
+    """Return the figures that a block has left open, and close them."""
+    pyplot = sys.modules.get("matplotlib.pyplot")
+    if pyplot is None:
+        return []
+    from inline_svg import inline_svg
+
+    figures = [pyplot.figure(number) for number in pyplot.get_fignums()]
+    pyplot.close("all")
+    widths = [f"{72 * 1.35 * one.get_figwidth():.0f}px" for one in figures]
+    return [
+        inline_svg(one, "What the code above draws.", width)
+        for one, width in zip(figures, widths, strict=True)
+    ]
 
 
 @contextlib.contextmanager
@@ -89,7 +107,11 @@ def _inside(folder: str) -> Iterator[None]:
 def show_outputs(app: Any, name: str, content: list[str]) -> None:
     """Put the outputs into a page before Sphinx reads it."""
     if "```python" in content[0] and str(app.env.doc2path(name)).endswith(".md"):
-        content[0] = with_outputs(content[0], name)
+        import matplotlib
+        from inline_svg import STYLE
+
+        with matplotlib.rc_context(STYLE):
+            content[0] = with_outputs(content[0], name)
 
 
 def setup(app: Any) -> dict[str, Any]:

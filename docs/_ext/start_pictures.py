@@ -13,7 +13,7 @@ from typing import Any
 import matplotlib
 import numpy as np
 from docutils import nodes
-from inline_svg import FIRST, INK, SECOND, STYLE, THEMED, THIRD, inline_svg, new_figure
+from inline_svg import FIRST, INK, SECOND, STYLE, THIRD, inline_svg, new_figure
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.datasets import load_digits
@@ -25,7 +25,6 @@ from sknnlab import MLPClassifier, diagnose
 from sknnlab.inspection import LearningCurvesDisplay, LearningRateRangeDisplay
 
 RESULTS = pathlib.Path(__file__).parents[2] / "benchmarks" / "RESULTS.md"
-OF_THE_LAB = {"#0072b2": FIRST, "#d55e00": SECOND, "#009e73": THIRD}
 
 
 def digits() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -194,10 +193,7 @@ class StartPicture(SphinxDirective):
         """Return the picture; the page is read again in every build."""
         self.env.note_dependency(str(RESULTS))
         self.env.note_reread()
-        picture = PICTURES[self.arguments[0]]()
-        for drawn, themed in OF_THE_LAB.items():
-            picture = picture.replace(f": {drawn}", f": {THEMED[themed]}")
-        return [nodes.raw("", picture, format="html")]
+        return [nodes.raw("", PICTURES[self.arguments[0]](), format="html")]
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
