@@ -19,7 +19,7 @@ from sknnlab import MLPClassifier, diagnose
 from sknnlab.optimizers import AdamW
 
 NO_LINKS = parse_version(sklearn.__version__) < parse_version("1.8")
-EXAMPLE = pathlib.Path(__file__).parents[1] / "examples/plot_21_notebook.py"
+EXAMPLE = pathlib.Path(__file__).parents[1] / "examples/plot_22_notebook.py"
 SITE = "https://docs.invalid/stable"
 HOMES = [one.name for one in pkgutil.iter_modules(sknnlab.__path__) if one.name[0] != "_"]
 SHOWN = sorted(
