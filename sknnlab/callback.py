@@ -14,6 +14,7 @@ import pathlib
 import pickle
 import time
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -281,6 +282,7 @@ class Checkpoint(EpochCallback):
 
 
 ZIP = b"PK\x03\x04"  # how a file of skops begins
+BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError)  # what a broken one leads to
 
 
 @dataclass(frozen=True)
@@ -349,7 +351,7 @@ def _from_skops(content: bytes, path: Any, trusted: Sequence[str]) -> Any:
     io = _skops()
     try:
         found = io.get_untrusted_types(data=content)
-    except (zipfile.BadZipFile, EOFError, KeyError) as error:
+    except BROKEN as error:
         raise ValueError(_cut_off(path)) from error
     others = sorted(name for name in found if not is_ours(name) and name not in trusted)
     if others:
@@ -357,7 +359,10 @@ def _from_skops(content: bytes, path: Any, trusted: Sequence[str]) -> Any:
             f"{str(path)!r} holds the types {others}, which are not of sknnlab; if you trust "
             f"them, pass trusted={others}."
         )
-    return io.loads(content, trusted=found)
+    try:
+        return io.loads(content, trusted=found)
+    except BROKEN as error:
+        raise ValueError(_cut_off(path)) from error
 
 
 def is_ours(name: str) -> bool:

@@ -1,5 +1,7 @@
 """Callbacks: scikit-learn's protocol and its own callbacks, and ours."""
 
+import io
+import json
 import os
 import pathlib
 import pickle
@@ -9,6 +11,7 @@ import sys
 import tempfile
 import time
 import warnings
+import zipfile
 
 import numpy as np
 import pytest
@@ -298,13 +301,38 @@ def test_a_pickle_is_not_read_unasked(iris, tmp_path):
 
 
 @pytest.mark.parametrize("format", ["pickle", "skops"])
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
-def test_a_checkpoint_that_was_cut_off_is_refused_in_words(format, share, tmp_path):
+def test_a_checkpoint_that_was_cut_off_anywhere_is_refused_in_words(format, tmp_path):
     if format == "skops":
         pytest.importorskip("skops")
     content = (DATA / f"checkpoint_2.{format}").read_bytes()
-    (tmp_path / "net").write_bytes(content[: int(share * len(content))])
-    with pytest.raises(ValueError, match="is cut off or no checkpoint"):
+    for length in [*range(0, len(content), 97), len(content) - 1]:
+        (tmp_path / "net").write_bytes(content[:length])
+        with pytest.raises(ValueError, match="is cut off or no checkpoint"):
+            Checkpoint.load(tmp_path / "net", allow_pickle=True)
+
+
+def in_format(number, content):
+    """Return a checkpoint's bytes as if they were of another format."""
+    if not content.startswith(b"PK"):
+        name = b"_sknnlab_format\x94K"
+        return content.replace(name + b"\x02", name + bytes([number]))
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as old, zipfile.ZipFile(written, "w") as new:
+        schema = json.loads(old.read("schema.json"))
+        # (equal numbers share an __id__, and are read once)
+        schema["content"]["content"]["_sknnlab_format"] |= {"content": str(number), "__id__": 0}
+        for one in old.namelist():
+            new.writestr(one, json.dumps(schema) if one == "schema.json" else old.read(one))
+    return written.getvalue()
+
+
+@pytest.mark.parametrize("format", ["pickle", "skops"])
+def test_a_checkpoint_of_a_later_format_is_refused_in_words(format, tmp_path):
+    if format == "skops":
+        pytest.importorskip("skops")
+    content = (DATA / f"checkpoint_2.{format}").read_bytes()
+    (tmp_path / "net").write_bytes(in_format(3, content))
+    with pytest.raises(ValueError, match=r"in format 3; .* reads format 2"):
         Checkpoint.load(tmp_path / "net", allow_pickle=True)
 
 
@@ -331,22 +359,26 @@ def test_types_of_others_are_read_only_when_they_are_trusted(iris, tmp_path):
 
 
 FITS = """
-import os, resource, sys
+import json, os, resource, sys
 from sknnlab import MLPClassifier
 from sknnlab.callback import Checkpoint
-limit, another_user = int(sys.argv[2]), int(sys.argv[3])
+limit, another_user, options = map(json.loads, sys.argv[2:])
+if options.get("format") == "skops":
+    import skops.io
 MLPClassifier(max_iter=1).fit([[0.0], [1.0]], [0, 1])  # all files are read before rights go
 if another_user:
     os.setuid(another_user)
 if limit:
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-MLPClassifier(max_iter=2).set_callbacks(Checkpoint(sys.argv[1])).fit([[0.0], [1.0]], [0, 1])
+checkpoint = Checkpoint(sys.argv[1], **options)
+MLPClassifier(max_iter=2).set_callbacks(checkpoint).fit([[0.0], [1.0]], [0, 1])
 """
 
 
-def run_of_its_own(path, limit=0, another_user=0):
+def run_of_its_own(path, limit=0, another_user=0, **options):
     """Fit with a checkpoint in a process of its own; return what it complains of."""
-    command = [sys.executable, "-c", FITS, str(path), str(limit), str(another_user)]
+    arguments = map(json.dumps, (limit, another_user, options))
+    command = [sys.executable, "-c", FITS, str(path), *arguments]
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(sknnlab.__file__).parents[1])}
     done = subprocess.run(command, capture_output=True, text=True, env=env)
     assert done.returncode == 1
@@ -354,14 +386,18 @@ def run_of_its_own(path, limit=0, another_user=0):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="limits are the system's")
-def test_a_full_disk_leaves_the_checkpoint_before_and_is_said(tmp_path):
-    path = tmp_path / "net"
-    path.write_bytes(b"before")
-    said = run_of_its_own(path, limit=1000)
+@pytest.mark.parametrize("format", ["pickle", "skops"])
+@pytest.mark.parametrize("keep", [1, 3])
+def test_a_full_disk_leaves_the_checkpoints_before_and_is_said(format, keep, tmp_path):
+    if format == "skops":
+        pytest.importorskip("skops")
+    before = {"net": b"before", "net.1": b"before that"}
+    for name, content in before.items():
+        (tmp_path / name).write_bytes(content)
+    said = run_of_its_own(tmp_path / "net", limit=1000, format=format, keep=keep)
     assert "could not be written" in said
     assert "is as it was" in said
-    assert path.read_bytes() == b"before"
-    assert [one.name for one in tmp_path.iterdir()] == ["net"]
+    assert {one.name: one.read_bytes() for one in tmp_path.iterdir()} == before
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are the system's")

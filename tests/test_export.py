@@ -21,6 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, StandardScaler
 
 from sknnlab import (
+    CoarseToFineSearchCV,
     ConvNetClassifier,
     ConvNetRegressor,
     LinearSVMSoftmax,
@@ -394,6 +395,30 @@ def test_an_ensemble_of_a_matrix_of_numbers_says_the_same_in_onnx(rng):
 
 class Cubed(ReLU):
     """An activation of a user."""
+
+
+UNFITTED = [
+    MLPClassifier(),
+    MLPRegressor(),
+    LinearSVMSoftmax(),
+    ConvNetClassifier(image_shape=(2, 2)),
+    ConvNetRegressor(image_shape=(2, 2)),
+    TabularMLPClassifier(),
+    TabularMLPRegressor(),
+    CoarseToFineSearchCV(MLPClassifier(), {"alpha": [0.1, 0.2, 0.3]}),
+    make_pipeline(StandardScaler(), MLPClassifier()),
+    HiddenFeatures(MLPClassifier()),
+    ImageCenterer(),
+    PiecewiseLinearEncoder(),
+    SquashingScaler(),
+    ZCAWhitener(),
+]
+
+
+@pytest.mark.parametrize("model", UNFITTED, ids=lambda model: type(model).__name__)
+def test_what_is_not_fitted_has_no_onnx(model, iris):
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        to_onnx(model, iris[0])
 
 
 def refusals(X, y):

@@ -25,7 +25,6 @@ from sknnlab import (
 from sknnlab.activations import ACTIVATIONS
 from sknnlab.augmentation import AUGMENTATIONS, GaussianNoise
 from sknnlab.callback import Monitor, StopWhen
-from sknnlab.export import from_torch, to_onnx, to_torch
 from sknnlab.feature_extraction import HiddenFeatures
 from sknnlab.initializers import INITIALIZERS
 from sknnlab.losses import CLASSIFIER_LOSSES, REGRESSOR_LOSSES
@@ -171,20 +170,11 @@ def own(estimator, X, y):
     return estimator.score(X, y)
 
 
-EXAMPLES = {
-    "onnxruntime": [to_onnx],
-    "skops": [sknnlab.export],
-    "torch": [to_torch, from_torch],
-}
-
-
-@pytest.mark.parametrize("package", EXAMPLES)
-def test_examples_that_need_an_optional_package_run_where_it_is(package):
-    pytest.importorskip(package)
-    for one in EXAMPLES[package]:
-        source = one.__doc__.replace("# doctest: +SKIP", "")
-        test = doctest.DocTestParser().get_doctest(source, {}, one.__name__, None, 0)
-        assert doctest.DocTestRunner().run(test).failed == 0
+def test_the_example_of_skops_runs():
+    source = sknnlab.export.__doc__.replace("  # doctest: +SKIP", "")
+    example = doctest.DocTestParser().get_doctest(source, {}, "sknnlab.export", None, 0)
+    assert len(example.examples) > 5
+    assert doctest.DocTestRunner().run(example).failed == 0
 
 
 # what scikit-learn's own classes bring along (an imputer) and skops does not know

@@ -156,6 +156,10 @@ class Mine(ReLU, Activation):
 def test_what_is_no_network_is_refused_in_words(iris):
     with pytest.raises(NotFittedError, match="not fitted"):
         to_torch(MLPClassifier())
+    with pytest.raises(NotFittedError, match="not fitted"):
+        from_torch(to_torch(MLPClassifier(**SHORT).fit(*iris)), like=MLPClassifier())
+    with pytest.raises(TypeError, match="module must be what to_torch gave, got list"):
+        from_torch([], like=MLPClassifier(**SHORT).fit(*iris))
     with pytest.raises(TypeError, match="one network"):
         to_torch(make_pipeline(MLPClassifier(**SHORT)).fit(*iris))
     with pytest.raises(ValueError, match="no torch module for the activation Mine"):

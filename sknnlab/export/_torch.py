@@ -102,7 +102,7 @@ def from_torch(module: Any, *, like: Any) -> Any:
     ImportError
         torch is missing.
     TypeError
-        `like` is not one network.
+        `module` is none, or `like` is not one network.
     ValueError
         The module's layers are others than those of `like`, or hold what is not finite.
 
@@ -128,7 +128,9 @@ def from_torch(module: Any, *, like: Any) -> Any:
     >>> bool(from_torch(module, like=net).score(X, y) > 0.9)  # doctest: +SKIP
     True
     """
-    _torch("from_torch")
+    torch = _torch("from_torch")
+    if not isinstance(module, torch.nn.Module):
+        raise TypeError(f"module must be what to_torch gave, got {type(module).__name__}.")
     network = _network_of(like).copy()
     _check_same(module, _empty(network))
     for tensor, array, axes in _pairs(network, module):
