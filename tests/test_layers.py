@@ -430,7 +430,7 @@ def test_halves_that_are_not_finite_are_refused(rng):
     X = rng.normal(size=(9000, 2)).astype(np.float16)
     MLPRegressor(max_iter=1).fit(X * 1000, X[:, 0])  # whose sum is not finite in halves
     X[8000, 1] = np.inf
-    with pytest.raises(ValueError, match="NaN or infinity"):
+    with pytest.raises(ValueError, match="NaN, infinity or a value too large"):
         MLPRegressor(max_iter=1).fit(X, X[:, 0] * 0)
 
 
