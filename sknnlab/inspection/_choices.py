@@ -44,7 +44,7 @@ def rounded(value: float, digits: int = 1) -> float:
     return float(f"{value:.{digits}g}")
 
 
-def another_rate(estimator: Any, factor: float) -> list[Remedy]:
+def another_rate(estimator: Any, factor: float) -> list[SetParams]:
     """Return the rate times a factor."""
     configuration = configure(estimator, per_batch_penalty=False)
     if configuration.solver.full_batch:

@@ -41,7 +41,6 @@ class Course:
         self.rounds: list[Round] = []
         self._left, self._usual = budget, _epochs(estimator)
         self._now: Trial | None = None
-        self._number = 0
         self._tried: set[Remedy] = set()
         self._past: list[tuple[Any, Trial]] = []
 
@@ -63,13 +62,15 @@ class Course:
 
     def work_on(self, finding: Finding) -> bool:
         """Try the remedies of a problem until one is kept."""
-        self._number += 1
-        return any(self._try(finding, remedy, cure=True) for remedy in finding.remedy)
+        return self._try_all(finding, cure=True)
 
     def improve(self, finding: Finding) -> bool:
         """Try the remedies of a warning until one raises the score."""
-        self._number += 1
-        return any(self._try(finding, remedy, cure=False) for remedy in finding.remedy)
+        return self._try_all(finding, cure=False)
+
+    def _try_all(self, finding: Finding, cure: bool) -> bool:
+        number = 1 + (self.rounds[-1].number if self.rounds else 0)
+        return any(self._try(number, finding, remedy, cure) for remedy in finding.remedy)
 
     def back_to_best(self) -> None:
         """Return to the best that there was, where the last is worse by more than chance."""
@@ -77,7 +78,7 @@ class Course:
             if not self.now.no_worse_than(trial):
                 self.estimator, self._now = estimator, trial
 
-    def _try(self, finding: Finding, remedy: Remedy, cure: bool) -> bool:
+    def _try(self, number: int, finding: Finding, remedy: Remedy, cure: bool) -> bool:
         if isinstance(remedy, Decide) or remedy in self._tried or not self.affords(1):
             return False
         before, changed = self.now, remedy.apply(self.estimator)
@@ -88,7 +89,7 @@ class Course:
         else:
             self._tried.add(remedy)
             kept = after.better_than(before)
-        self.rounds.append(Round(self._number, finding, remedy, before.score, after.score, kept))
+        self.rounds.append(Round(number, finding, remedy, before.score, after.score, kept))
         if kept:
             self._past.append((self.estimator, before))
             self.estimator, self._now = changed, after

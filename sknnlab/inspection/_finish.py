@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sknnlab._estimators.base import NeuralNetwork
-from sknnlab.inspection._choices import longer, rounded
+from sknnlab.inspection._choices import another_rate, longer, rounded
 from sknnlab.inspection._course import Course
 from sknnlab.inspection._diagnose import examine
 from sknnlab.inspection._findings import Findings
@@ -56,14 +56,17 @@ def _rate(course: Course) -> None:
 
 
 def _schedule(course: Course) -> None:
-    """Let the rate fall to zero, over as many epochs as the last run took."""
+    """Let the rate fall to zero: from a higher one in as many epochs, or in more epochs."""
     network = _trained(course)
     if network is None or network.learning_rate != "constant":
         return
-    n_epochs = int(network.n_iter_)
-    change: dict[str, Any] = {"learning_rate": "cosine", "max_iter": n_epochs}
+    falling: dict[str, Any] = {"learning_rate": "cosine", "max_iter": int(network.n_iter_)}
+    remedies = [{**falling, "max_iter": 2 * falling["max_iter"]}]
+    for rate in another_rate(network, 2):
+        remedies.insert(0, {**falling, **rate.params})
     reason = "small steps at the end settle what large ones leave open"
-    _suggest(course, "a constant rate", "one that falls to zero", reason, SetParams(change))
+    expected = "one that falls to zero"
+    _suggest(course, "a constant rate", expected, reason, *map(SetParams, remedies))
 
 
 def _epochs(course: Course) -> None:

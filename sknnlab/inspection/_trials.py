@@ -116,7 +116,7 @@ class Trials:
         self.train, self.choose, self.final = _dealt(subject, X_val is not None)
         of = subject.reader, subject.classifies, subject.imbalance > threshold("imbalance")
         self.measure = measure_of(*of, subject.owner.scoring if scoring is None else scoring)
-        self._instead = usual_measure(*of) if scoring is None else self.measure
+        self._instead = usual_measure(*of) if scoring is None else None
         self.spent = 0
 
     def ready(self, estimator: Any) -> Any:
@@ -135,9 +135,13 @@ class Trials:
 
     def subject(self, estimator: Any) -> Subject:
         """Return an estimator to be examined, on all rows but the final ones."""
-        rows = np.sort(np.r_[self.train, self.choose])
-        X, y = _take(self._X, rows), self._y[rows]
-        subject = Subject(self.ready(estimator), X, y, self._given, self._y_given, self.seed)
+        given = self._given, self._y_given, self.seed
+        ready, rows = self.ready(estimator), np.sort(np.r_[self.train, self.choose])
+        try:
+            subject = Subject(ready, _take(self._X, rows), self._y[rows], *given)
+        except FAILED:  # these rows lack what all have: none is kept apart
+            subject = Subject(ready, self._X, self._y, *given)
+            self.final = self.final[:0]
         usual = min(USUAL, subject.template.max_iter) * subject.epoch_cost(len(rows))
         subject.budget = float(np.clip(2 * usual, *TRAINING))
         return subject
@@ -166,9 +170,9 @@ class Trials:
         y, (_, y_val) = self._y[self.train], self._chosen_by
         try:
             model = self.measure.trivial(np.zeros((len(y), 1)), y)
-        except FAILED:
+            return self._judged(model, np.zeros((len(y_val), 1)), y_val)
+        except FAILED:  # the user's scorer may ask for what it does not have
             return Trial(None, None)
-        return self._judged(model, np.zeros((len(y_val), 1)), y_val)
 
     def _fitted(self, estimator: Any, rows: np.ndarray, most: float = math.inf) -> Any:
         """Return a clone trained on some rows; None where training fails."""
@@ -197,7 +201,9 @@ class Trials:
             try:
                 seen = self.measure.see(model, X, y)
             except FAILED:
-                if self.measure is self._instead:
+                if self._instead is None:
+                    raise
+                if self.measure is self._instead:  # the rows lack what these have
                     return Trial(model, None)
                 self.measure = self._instead  # the estimator's own cannot be had
                 return self._judged(model, X, y)
