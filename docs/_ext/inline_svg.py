@@ -33,6 +33,7 @@ OF_THE_PACKAGE = {
     "#777777": INK,
     "#333333": INK,
     "#000000": INK,
+    "#440154": FOURTH,  # the dark end of viridis
 }
 STYLE = {
     "svg.fonttype": "none",
@@ -102,6 +103,8 @@ def inline_svg(figure: Figure, alt: str, width: str = "100%") -> str:
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)
     for drawn, themed in [*OF_THE_PACKAGE.items(), *THEMED.items()]:
         svg = svg.replace(drawn, themed)
+    # a hundredth of a point is enough
+    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
     # no empty line: it would end a block of raw HTML
     return re.sub(r"\n\s*\n+", "\n", svg).strip()
 
