@@ -71,6 +71,23 @@ def test_no_kind_of_training_copies_the_rows(name, dtype, values, tmp_path):
     assert used < 0.3 * WHOLE
 
 
+@pytest.mark.parametrize("loss", ["log_loss", "hinge"])
+def test_rows_held_out_for_early_stopping_stay_in_the_map(loss, values, tmp_path):
+    X, y = mapped(tmp_path, values), values[:, 0] > 50
+    net = MLPClassifier((5,), loss=loss, early_stopping=True, random_state=0, **SHORT)
+    net.set_params(validation_fraction=0.5, max_iter=2)
+    assert peak(lambda: net.fit(X, y)) < 0.15 * WHOLE
+    scores = net.validation_scores_
+    assert net.fit(values, y).validation_scores_ == scores
+
+
+def test_a_scorer_of_rows_in_a_map_sees_an_array(values, tmp_path):
+    X, y = mapped(tmp_path, values), values[:, 0] > 50
+    net = MLPClassifier((5,), early_stopping=True, validation_fraction=0.2, random_state=0, **SHORT)
+    found = net.set_params(scoring="roc_auc").fit(X, y).validation_scores_
+    assert net.fit(values, y).validation_scores_ == found
+
+
 def test_a_call_of_partial_fit_and_validation_rows_do_not_either(values, tmp_path):
     X, y = mapped(tmp_path, values), values[:, 0] > 50
     net = MLPClassifier((5,), **SHORT)

@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils.validation import validate_data
 
-__all__ = ["SMALL", "read_rows", "read_targets", "rows_of"]
+__all__ = ["SMALL", "MappedRows", "read_rows", "read_targets", "rows_of", "some_rows"]
 
 SMALL = (np.uint8, np.int8, np.int16, np.float16)  # read as they are
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -80,6 +80,29 @@ def _is_mapped(X: Any) -> bool:
     while isinstance(X, np.ndarray):
         X = X.base
     return isinstance(X, mmap.mmap)
+
+
+class MappedRows:
+    """Some rows of a memory map, read from it when they are asked for.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+    index : ndarray of int
+        Which rows.
+    """
+
+    def __init__(self, X: np.ndarray, index: np.ndarray):
+        self._X, self._index = X, index
+        self.shape = (len(index), *X.shape[1:])
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        return np.asarray(self._X[self._index[rows]])
+
+
+def some_rows(X: Any, index: np.ndarray) -> Any:
+    """Return rows of X; many of a memory map stay where they are."""
+    return MappedRows(X, index) if _is_mapped(X) and len(index) > CHUNK else X[index]
 
 
 def _in_order(X: Any) -> Any:

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_consistent_length
 
 from sknnlab._engine.batches import Data
 from sknnlab._engine.network import Network
-from sknnlab._estimators.rows import rows_of
+from sknnlab._estimators.rows import MappedRows, rows_of
 from sknnlab.losses import BinaryLogLoss, LogLoss, Loss, Poisson, SquaredError
 
 __all__ = ["Validation", "naming", "read_given"]
@@ -173,8 +173,11 @@ class Validation:
         return float(self._metric(self._y, y_pred, **keywords))
 
     def _by_scorer(self, network: Network, keywords: dict[str, Any]) -> float:
+        X = self._data.X
+        if isinstance(X, MappedRows):
+            X = X[:]
         try:
-            return float(self._scorer(self._probe(network), self._data.X, self._y, **keywords))
+            return float(self._scorer(self._probe(network), X, self._y, **keywords))
         except AttributeError as error:
             raise ValueError(
                 f"scoring={self.watched!r} asks for what {type(self._estimator).__name__} does "
