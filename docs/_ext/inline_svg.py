@@ -94,7 +94,8 @@ def inline_svg(figure: Figure, alt: str, width: str = "100%") -> str:
     with matplotlib.rc_context(STYLE):
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     svg = stream.getvalue()
-    svg = svg[svg.index("<svg") :]
+    # a hundredth of a point is enough for a place; labels stay as they are
+    svg = re.sub(r'="[^"]*"', _rounded, svg[svg.index("<svg") :])
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     svg = re.sub(r'<svg [^>]*?viewBox="([^"]*)"[^>]*>', _opening(alt, width), svg, count=1)
     svg = re.sub(r' id="(?:figure|axes|patch|line2d|text|xtick|ytick|matplotlib)[^"]*"', "", svg)
@@ -103,10 +104,12 @@ def inline_svg(figure: Figure, alt: str, width: str = "100%") -> str:
     svg = re.sub(r"<style.*?</style>", "", svg, flags=re.S)
     for drawn, themed in [*OF_THE_PACKAGE.items(), *THEMED.items()]:
         svg = svg.replace(drawn, themed)
-    # a hundredth of a point is enough
-    svg = re.sub(r"(\d\.\d\d)\d+", r"\1", svg)
     # no empty line: it would end a block of raw HTML
     return re.sub(r"\n\s*\n+", "\n", svg).strip()
+
+
+def _rounded(attribute: re.Match[str]) -> str:
+    return re.sub(r"(\d\.\d\d)\d+", r"\1", attribute[0])
 
 
 def _opening(alt: str, width: str) -> str:
