@@ -60,12 +60,53 @@ def test_what_a_block_prints_stands_below_it(extension):
     assert re.sub(r"\n+", "\n", shown).endswith("```\n{.output}\n```text\n2\n```\nafter\n")
 
 
-def test_every_registered_part_is_shown(extension):
+FAMILIES = {
+    "activations": "relu",
+    "classifier_losses": "hinge",
+    "regressor_losses": "huber",
+    "initializers": "he_normal",
+    "optimizers": "adam",
+    "schedules": "cosine",
+    "augmentations": "cutout",
+}
+
+
+@pytest.fixture
+def parts(extension):
     for module in ("matplotlib", "docutils", "numpydoc"):
         pytest.importorskip(module)
-    parts = extension("parts")
+    return extension("parts")
+
+
+@pytest.mark.parametrize("which", FAMILIES)
+def test_every_registered_part_is_shown(which, parts):
     pages = "".join(page.read_text() for page in (DOCS / "guide").glob("*.md"))
-    for which, family in parts.FAMILIES.items():
-        text = parts.family_as_rst(which)
-        assert [name for name in family.registry if f"``{name}``" not in text] == []
-        assert f"{{parts}} {which}\n" in pages
+    text, registry = parts.family_as_rst(which), parts.FAMILIES[which].registry
+    assert [name for name in registry if f"``{name}``" not in text] == []
+    assert f"{{parts}} {which}\n" in pages
+    assert list(parts.FAMILIES) == list(FAMILIES)
+
+
+@pytest.mark.parametrize("which", FAMILIES)
+def test_a_part_that_is_added_appears_and_is_drawn_unasked(which, parts, monkeypatch):
+    family = parts.FAMILIES[which]
+    fresh = type("Fresh", (family.registry[FAMILIES[which]],), {"__doc__": "Does it anew."})
+    monkeypatch.setitem(family.registry, "fresh", fresh)
+    text = parts.family_as_rst(which)
+    assert "``fresh``" in text
+    assert "Does it anew." in text
+    assert family.draw(fresh()) is not None
+
+
+def test_a_picture_follows_the_theme_and_keeps_its_labels(extension):
+    pytest.importorskip("matplotlib")
+    pictures = extension("inline_svg")
+    figure, (ax,) = pictures.new_figure()
+    ax.plot([0, 1], [0.12345, 0.12345], color=pictures.FIRST)
+    ax.set_title("0.12345 of it")
+    svg = pictures.inline_svg(figure, 'what "it" shows')
+    assert "0.12345 of it" in svg
+    assert "var(--picture-first" in svg
+    assert "currentColor" in svg
+    assert pictures.FIRST not in svg
+    assert "&quot;it&quot;" in svg
