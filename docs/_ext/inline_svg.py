@@ -36,6 +36,7 @@ OF_THE_PACKAGE = {
     "#440154": FOURTH,  # the dark end of viridis
 }
 STYLE = {
+    "axes.prop_cycle": matplotlib.cycler(color=[FIRST, SECOND, THIRD, FOURTH]),
     "svg.fonttype": "none",
     "svg.hashsalt": "sknnlab",
     "font.size": 8,
