@@ -27,7 +27,6 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
     "numpydoc",
-    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "sphinx_copybutton",
     "sphinx_design",
@@ -74,13 +73,6 @@ intersphinx_mapping = {
     if (HERE / f"_inventories/{name}.inv").exists()
 }
 
-# -- pictures in pages, drawn while they are built ----------------------------------------
-plot_formats = [("png", 144)]
-plot_html_show_formats = False
-plot_html_show_source_link = False
-plot_include_source = False
-plot_working_directory = str(HERE.parent)
-
 # -- gallery ------------------------------------------------------------------------------
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -89,7 +81,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "/(plot_|quickstart)",
     "doc_module": ("sknnlab",),
     "backreferences_dir": "api/backreferences",
-    "within_subsection_order": "gallery_order.ScriptsFirst",
+    "within_subsection_order": "gallery_order.QuickstartFirst",
     "remove_config_comments": True,
     "show_memory": False,
 }

@@ -42,3 +42,10 @@ def test_the_readme_has_the_line_that_builds_it():
     readme = DOCS.parent / "README.md"
     lines = re.findall(r"^```sh\n(.*?)^```", readme.read_text(), re.M | re.S)
     assert lines[2].strip().endswith("-m sphinx -W --keep-going docs docs/_build")
+
+
+def test_the_start_page_leads_to_what_people_want_to_do():
+    links = re.findall(r"^:link: (\S+)$", (DOCS / "index.md").read_text(), re.M)
+    tasks = "start/from_sklearn guide/tabular guide/lab guide/searching guide/images guide/saving"
+    assert {*tasks.split(), "guide/extending"} <= set(links)
+    assert [link for link in links if not (DOCS / f"{link}.md").exists()] == []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from sphinx_gallery.sorting import FileNameSortKey
 
-FIRST = ("quickstart.py",)
+FIRST = "quickstart.py"
 
 
-class ScriptsFirst(FileNameSortKey):
-    """The first script, then the experiments by their number."""
+class QuickstartFirst(FileNameSortKey):
+    """The quickstart, then the others by their names."""
 
-    def __call__(self, filename: str) -> tuple[int, str]:
+    def __call__(self, filename: str) -> tuple[bool, str]:
         """Return the key of an example."""
-        return (FIRST.index(filename) if filename in FIRST else len(FIRST)), filename
+        return filename != FIRST, filename

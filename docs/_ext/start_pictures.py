@@ -1,6 +1,6 @@
 """The pictures of the first pages, ``{start-picture} NAME``, drawn while the pages are built.
 
-Two are of a real run, by the lab itself; two are the tables of ``benchmarks/RESULTS.md``.
+Two are of a real run, by the lab itself; the others are tables of ``benchmarks/RESULTS.md``.
 """
 
 from __future__ import annotations
@@ -63,15 +63,6 @@ def fitted(X: np.ndarray, X_val: np.ndarray, y: np.ndarray, y_val: np.ndarray) -
     return net.fit(X, y, X_val=X_val, y_val=y_val)
 
 
-def curves() -> str:
-    """Return what `LearningCurvesDisplay` draws of a run."""
-    figure, axes = new_figure(3, size=(7.6, 2.2))
-    with matplotlib.rc_context(STYLE):
-        LearningCurvesDisplay.from_estimator(fitted(*digits()), ax=axes)
-    tidy(axes)
-    return inline_svg(figure, "Loss, accuracy and learning rate over 15 epochs")
-
-
 def run() -> str:
     """Return the losses of a short run above a sweep of its rate."""
     X, X_val, y, y_val = digits()
@@ -91,7 +82,7 @@ def tidy(axes: Iterable[Axes]) -> None:
     for ax in axes:
         ax.set_title(ax.get_title(), fontsize=8)
         if ax.get_legend():
-            ax.legend(*ax.get_legend_handles_labels(), fontsize=7, frameon=False)
+            ax.legend(*ax.get_legend_handles_labels(), fontsize=7, frameon=False, labelcolor=INK)
 
 
 # -- the tables of the benchmarks ------------------------------------------------------
@@ -119,9 +110,8 @@ def dots(
     ax.set_yticks(y, labels)
     ax.tick_params("y", length=0, labelsize=6.5)
     ax.spines.left.set_visible(False)
-    figure.legend(
-        loc="outside upper center", fontsize=7, ncols=len(series), handletextpad=0, frameon=False
-    )
+    look = {"fontsize": 7, "handletextpad": 0, "frameon": False, "labelcolor": INK}
+    figure.legend(loc="outside upper center", ncols=len(series), **look)
     return figure
 
 
@@ -176,7 +166,6 @@ def tables() -> str:
 
 PICTURES: dict[str, Callable[[], str]] = {
     "accuracy": accuracy,
-    "curves": curves,
     "run": run,
     "speed": speed,
     "tables": tables,
