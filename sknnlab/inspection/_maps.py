@@ -221,9 +221,12 @@ class SaliencyDisplay:
         """
         self.axes_, self.figure_ = axes_of(ax, 1, 2, (6.4, 3.0))
         self.ax_ = self.axes_[0]
-        low, high = float(self.image.min()), float(self.image.max())
+        image, what = self.image, "the signal"
+        if len(image) > 1:  # colours are drawn from 0 to 1
+            low, high = float(image.min()), float(image.max())
+            image, what = (image - low) / ((high - low) or 1.0), "the image"
         panels = (
-            (self.axes_[0], (self.image - low) / ((high - low) or 1.0), "gray_r", "the image"),
+            (self.axes_[0], image, "gray_r", what),
             (self.axes_[1], self.saliency, "magma", f"what counts{self.title}"),
         )
         for one, values, cmap, title in panels:
