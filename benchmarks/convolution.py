@@ -1,7 +1,8 @@
 """How fast convolutional networks train beside PyTorch, on the same updates.
 
-    python -m benchmarks.convolution            # four networks, about ten minutes
-    python -m benchmarks.convolution --quick    # the smallest, under a minute
+    python -m benchmarks.convolution                    # six networks, about five minutes
+    python -m benchmarks.convolution --quick            # the smallest, under a minute
+    python -m benchmarks.convolution --search FOLDER    # a search over 2,000 images instead
 
 Each engine runs in a process of its own; all take turns, several times after a warm-up. The
 ratio is the median of the paired ratios of CPU times where one thread is used (other work on
@@ -10,7 +11,8 @@ Adam, in the better of its two memory layouts.
 
 The kernels that OpenBLAS takes decide: with those without AVX-512 (OPENBLAS_CORETYPE=Haswell in
 the environment) our products take twice as long, while torch keeps its own. The first line of the
-report names them.
+report names them. Memory is what a training run holds beyond the parameters, their gradient and
+the moments of Adam.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import resource
 import statistics
 import sys
 import time
+import tracemalloc
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -51,6 +54,32 @@ class Regime:
         rng = np.random.default_rng(0)
         n = BATCH * self.n_batches
         return rng.random((n, *self.shape), dtype=np.float32), rng.integers(0, 10, n)
+
+
+def network(regime: Regime):
+    """Return our estimator."""
+    from sknnlab import ConvNetClassifier
+
+    return ConvNetClassifier(
+        regime.blocks,
+        (regime.dense,),
+        convs_per_block=regime.convs_per_block,
+        pool_size=list(regime.pools),
+        batchnorm=regime.batchnorm,
+        max_iter=1,
+        random_state=0,
+    )
+
+
+def megabytes(regime: Regime) -> float:
+    """Return the memory of a run beyond parameters, gradient and moments."""
+    X, y = (part[:BATCH] for part in regime.data())
+    network(regime)._prepare(X, y).training()  # imports, and what is made once
+    tracemalloc.start()
+    training = network(regime)._prepare(X, y).training()
+    held = tracemalloc.get_traced_memory()[0] - 4 * training.network.params.nbytes
+    tracemalloc.stop()
+    return held / 1e6
 
 
 REGIMES = [
@@ -89,21 +118,9 @@ class Ours(Engine):
         threadpool_limits(n_threads)
 
     def train(self) -> None:
-        from sknnlab import ConvNetClassifier
-
-        regime = self.regime
-        net = ConvNetClassifier(
-            regime.blocks,
-            (regime.dense,),
-            convs_per_block=regime.convs_per_block,
-            pool_size=list(regime.pools),
-            batchnorm=regime.batchnorm,
-            max_iter=1,
-            random_state=0,
-        )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            net.fit(self.X, self.y)
+            network(self.regime).fit(self.X, self.y)
 
 
 class Torch(Engine):
@@ -118,7 +135,7 @@ class Torch(Engine):
         images = torch.from_numpy(self.X.transpose(0, 3, 1, 2).copy())
         self.images, self.labels = images.contiguous(memory_format=layout), torch.from_numpy(self.y)
 
-    def network(self):
+    def net(self):
         nn, regime = self.torch.nn, self.regime
         layers: list = []
         height, _, channels = regime.shape
@@ -139,7 +156,7 @@ class Torch(Engine):
         return nn.Sequential(*layers).to(memory_format=self.layout)
 
     def train(self) -> None:
-        torch, net = self.torch, self.network()
+        torch, net = self.torch, self.net()
         loss = torch.nn.CrossEntropyLoss()
         optimizer = torch.optim.Adam(net.parameters(), lr=1e-3, fused=True)
         total = torch.zeros(())
@@ -184,6 +201,7 @@ def row(regime: Regime, n_threads: int, runs: dict[str, list]) -> str:
         str(n_threads),
         f"{statistics.median(ours) / regime.n_batches * 1e3:.2f}",
         f"{max(ours) / min(ours):.2f}",
+        f"{megabytes(regime):.0f}",
         f"{min(ratios):.2f}" if ratios else "-",
         ", ".join(f"{ratio:.2f}" for ratio in ratios) or "-",
     ]
@@ -191,8 +209,8 @@ def row(regime: Regime, n_threads: int, runs: dict[str, list]) -> str:
 
 
 HEADER = (
-    "| network, batch 64, float32 | threads | ms/step | spread | torch / ours "
-    "| plain, channels last |\n|---|---|---|---|---|---|"
+    "| network, batch 64, float32 | threads | ms/step | spread | MB | torch / ours "
+    "| plain, channels last |\n|---|---|---|---|---|---|---|"
 )
 
 
@@ -212,21 +230,59 @@ def report(options: argparse.Namespace, torch: bool) -> Iterator[str]:
             yield row(regime, n_threads, measure(regime, n_threads, repetitions, torch))
 
 
+def search(folder: pathlib.Path) -> Iterator[str]:
+    """Yield what a search over few coloured images comes to."""
+    from scipy.stats import loguniform, uniform
+    from sklearn.pipeline import make_pipeline
+
+    from benchmarks import datasets
+    from sknnlab import CoarseToFineSearchCV, ConvNetClassifier
+    from sknnlab.preprocessing import ImageCenterer
+
+    shape = (32, 32, 3)
+    split = datasets.images(folder, "cifar10", 2000)
+    net = ConvNetClassifier(image_shape=shape, max_iter=12, random_state=0)
+    scaled = ImageCenterer("channel", scale=datasets.BYTES, image_shape=shape)
+    ranges = {
+        "convnetclassifier__learning_rate_init": loguniform(1e-4, 1e-1),
+        "convnetclassifier__dropout": uniform(0, 0.7),
+        "convnetclassifier__kernel_size": [3, 5],
+        "convnetclassifier__conv_layer_sizes": [(8, 16), (16, 32)],
+    }
+    found = CoarseToFineSearchCV(
+        make_pipeline(scaled, net), ranges, n_iter=12, cv=2, random_state=0
+    )
+    yield "## Searching convolutional networks\n"
+    yield f"{versions()}\n"
+    yield "`python -m benchmarks.convolution --search FOLDER`\n"
+    start = time.process_time()
+    found.fit(split.X_train, split.y_train)
+    seconds = time.process_time() - start
+    best = {name.split("__")[1]: value for name, value in found.best_params_.items()}
+    yield (
+        f"12 candidates, two folds of 2,000 images of CIFAR-10, up to 12 epochs: {seconds:.0f} "
+        f"seconds of one thread. Best: {best}, {found.best_score_:.3f} in the folds, "
+        f"{found.score(split.X_test, split.y_test):.3f} on 2,000 test images."
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="the smallest, few repetitions")
     parser.add_argument("--only", default="", help="networks whose name contains this")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--repetitions", type=int, default=7)
+    parser.add_argument("--search", type=pathlib.Path, metavar="FOLDER", help="time a search")
+    parser.add_argument("--section", default="convolution", help="name of the file's section")
     parser.add_argument("--output", type=pathlib.Path, help="write the table to this file")
     options = parser.parse_args()
     torch = importlib.util.find_spec("torch") is not None
     lines = []
-    for line in report(options, torch):
+    for line in search(options.search) if options.search else report(options, torch):
         lines.append(line)
         print(line, flush=True)
     if options.output:
-        write_section(options.output, "convolution", "\n".join(lines))
+        write_section(options.output, options.section, "\n".join(lines))
 
 
 if __name__ == "__main__":

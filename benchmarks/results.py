@@ -23,6 +23,7 @@ def versions(*packages: str) -> str:
     blas = {
         f"{one['internal_api']} {one['version']} ({one.get('architecture', 'any')} kernels)"
         for one in threadpool_info()
+        if one["user_api"] == "blas"
     }
     cores = f"{multiprocessing.cpu_count()} cores"
     return ", ".join([*found, f"Python {platform.python_version()}", *sorted(blas), cores])
