@@ -53,6 +53,17 @@ FAULTS = {
         CANCER[1],
         0.9,
     ),
+    "an ensemble's rate": (
+        TabularMLPClassifier(2, hidden_layer_sizes=(20,), learning_rate_init=100.0),
+        *WINE,
+        0.9,
+    ),
+    "images out of scale": (
+        ConvNetClassifier((8,), max_iter=10, learning_rate_init=0.01),
+        1600 * DIGITS[0].reshape(-1, 8, 8),
+        DIGITS[1],
+        0.85,
+    ),
     "a penalty": (LinearSVMSoftmax(alpha=1e4), scale(WINE[0]), WINE[1], 0.9),
     "a far target": (MLPRegressor(max_iter=300), scale(FRIEDMAN[0]), 1e5 * FRIEDMAN[1], 0.8),
 }
@@ -80,6 +91,12 @@ HEALTHY = {
         FRIEDMAN[1],
     ),
     "linear": (LinearSVMSoftmax(random_state=0), scale(WINE[0]), WINE[1]),
+    "an ensemble": (TabularMLPClassifier(2, random_state=0), *WINE),
+    "images": (
+        ConvNetClassifier((8,), max_iter=10, learning_rate_init=0.01, random_state=0),
+        DIGITS[0].reshape(-1, 8, 8),
+        DIGITS[1],
+    ),
 }
 
 
@@ -334,3 +351,13 @@ def test_what_is_none_of_ours_is_refused():
             repair(SMALL, *IRIS, **parameters)
     with pytest.raises(ValueError, match="accurracy"):
         repair(SMALL, *IRIS, scoring="accurracy")
+
+
+def test_a_member_of_an_ensemble_is_examined_on_its_encoded_rows():
+    table, y = frame()
+    model = TabularMLPClassifier(2, hidden_layer_sizes=(20,), learning_rate_init=100.0)
+    diagnosis = diagnose(model, table, y, X_val=table[:50], y_val=y[:50], random_state=0)
+    assert str(diagnosis).startswith("Diagnosis of a member of a TabularMLPClassifier")
+    assert diagnosis.advice.startswith("First, learning_rate_range: learning_rate_init=0.0")
+    changes = [one for found in diagnosis.findings for one in found.remedy]
+    assert all(set(getattr(one, "params", {})) <= set(model.get_params()) for one in changes)

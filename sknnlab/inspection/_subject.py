@@ -24,9 +24,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 from sknnlab._engine.statistics import Pass, one_pass
+from sknnlab._estimators.base import NeuralNetwork
 from sknnlab._estimators.configuration import FAN_IN_RATE
 from sknnlab._estimators.fitting import Past, Run, rows_per_step
-from sknnlab._estimators.parameters import beside_the_loss
+from sknnlab._estimators.parameters import beside_the_loss, check_parameters
 from sknnlab._estimators.rows import rows_of
 from sknnlab.inspection._findings import Findings, threshold
 from sknnlab.inspection._measures import FAILED, Measure, Scored, measure_of, usual_measure
@@ -112,7 +113,9 @@ class Subject:
     ):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, or not at all.")
-        inside = unwrap(estimator, X, y, X_val, y_val)
+        with np.errstate(all="ignore"):
+            inside = unwrap(estimator, X, y, X_val, y_val)
+        check_parameters(inside.estimator)  # those, too, that are switched off here
         self.name, self.prefix, self.owner = inside.name, inside.prefix, inside.owner
         self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.template = self._make_template(inside.estimator, random_state)
@@ -127,7 +130,10 @@ class Subject:
         X, X_val = self.template._for_the_lab(inside.X), inside.X_val
         X_val = None if X_val is None else self.template._for_the_lab(X_val)
         self.reader = reader = self.make()
-        reader._prepare(X, inside.y, sample_weight, validation=(X_val, inside.y_val, None))
+        run = reader._prepare(X, inside.y, sample_weight, validation=(X_val, inside.y_val, None))
+        if run.configuration.augmentations:  # they look at the rows only when they get them
+            training = run.training()
+            training.step(*next(iter(training.shuffled())))
         X, y, dtype = reader._read_rows(X, inside.y, Past())
         targets = reader._read_targets(reader._learn_targets(y, Past(), None), dtype, None, "fit")
         self.X, self.y = X, targets.y
@@ -181,6 +187,11 @@ class Subject:
         """Return a clone trained on some rows; None where it diverges."""
         estimator, run = self.prepared(rows, **parameters)
         return estimator if _train(estimator, run) else None
+
+    @property
+    def is_member(self) -> bool:
+        """Whether the network is a member of an ensemble, which decides when it stops."""
+        return not isinstance(self.owner, NeuralNetwork)
 
     # -- the data -----------------------------------------------------------------------
 
@@ -403,7 +414,8 @@ def check(function: Callable[[Subject, Findings], None]) -> Any:
 
     def on(subject: Subject) -> Findings:
         findings = Findings(name, subject.template, subject.owner, subject.prefix)
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what matters is a finding
             function(subject, findings)
         return findings
 

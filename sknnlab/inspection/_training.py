@@ -447,7 +447,7 @@ def _read_validation(subject: Subject, found: Findings) -> None:
         found.add("warning", measured, measure.high, reason, *remedies)
     else:
         found.ok(measured, expected, reason)
-    if subject.template.early_stopping:
+    if subject.template.early_stopping and not subject.is_member:
         _check_noise(subject, found, seen.error, len(y_val))
 
 

@@ -19,6 +19,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state
 
+from sknnlab._estimators.base import NeuralNetwork
+from sknnlab._estimators.parameters import check_parameters
 from sknnlab._estimators.weights import check_sample_weight
 from sknnlab.inspection._findings import threshold
 from sknnlab.inspection._measures import FAILED, Seen, measure_of, usual_measure
@@ -102,6 +104,8 @@ class Trials:
         random_state: Any,
     ):
         own = at_path(estimator, path_to_network(estimator))
+        if isinstance(own, NeuralNetwork):
+            check_parameters(own)
         self.seed = _seed_of(getattr(own, "random_state", None), random_state)
         subject = Subject(
             self.ready(estimator), X, y, X_val, y_val, self.seed, sample_weight=sample_weight
