@@ -164,6 +164,22 @@ def test_a_remedy_that_lowers_the_score_is_dropped():
     assert repaired.decisions[0].check == "check_symmetry"
 
 
+def test_a_scorer_of_ones_own_sees_frames():
+    table, y = frame()
+    model = encoded(clone(SMALL).set_params(initializer="zeros"))
+    repaired = repair(model, table, y, scoring="roc_auc")
+    assert repaired.rounds[0].kept
+    assert repaired.rounds[0].after > 0.7
+    trials = Trials(model, table, y, None, None, None, "roc_auc", 0)
+    gain, error = trials.of(repaired.estimator).seen.against(trials.of(model).seen)
+    assert 0 < error < gain
+
+
+def test_a_scorer_that_cannot_be_had_is_refused_in_words():
+    with pytest.raises(ValueError, match="multi_class"):
+        repair(SMALL, *IRIS, scoring="roc_auc")
+
+
 def test_finishing_raises_the_score_or_leaves_what_it_found():
     model = MLPClassifier((20,), learning_rate_init=1e-4, max_iter=20, random_state=0)
     plain, finished = (repair(model, *DIGITS, finish=finish) for finish in (False, True))

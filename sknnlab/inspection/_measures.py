@@ -9,6 +9,7 @@ of a difference.
 from __future__ import annotations
 
 import math
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import cached_property
@@ -20,7 +21,7 @@ from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import check_scoring
 
 from sknnlab.inspection._findings import threshold
-from sknnlab.inspection._wrappers import through_steps
+from sknnlab.inspection._wrappers import take, through_steps
 from sknnlab.losses import Loss, SquaredError
 
 __all__ = [
@@ -366,16 +367,21 @@ class Scored(Measure):
 
     def see(self, model: Any, X: Any, y: np.ndarray) -> Seen:
         """Look at a fitted model on some rows."""
-        score = float(self._scorer(model, X, y))
+        score = self._score(model, X, y)
         self._bounded = self._bounded and 0 <= score <= 1
         return Resampled(score, lambda: self._resampled(model, X, y))
+
+    def _score(self, model: Any, X: Any, y: np.ndarray) -> float:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of a class that these rows have not
+            return float(self._scorer(model, X, y))
 
     def _resampled(self, model: Any, X: Any, y: np.ndarray) -> list[float]:
         rng, scores = np.random.RandomState(0), []
         for _ in range(RESAMPLES):
             rows = rng.randint(0, len(y), len(y))
             try:
-                scores.append(float(self._scorer(model, X[rows], y[rows])))
+                scores.append(self._score(model, take(X, rows), y[rows]))
             except FAILED:  # a class is missing
                 scores.append(math.nan)
         return scores

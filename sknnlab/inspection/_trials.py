@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 from sklearn import get_config
 from sklearn.base import clone
 from sklearn.pipeline import Pipeline
@@ -25,7 +24,7 @@ from sknnlab._estimators.weights import check_sample_weight
 from sknnlab.inspection._findings import threshold
 from sknnlab.inspection._measures import FAILED, Seen, measure_of, usual_measure
 from sknnlab.inspection._subject import Subject
-from sknnlab.inspection._wrappers import at_path, path_to_network
+from sknnlab.inspection._wrappers import at_path, path_to_network, take
 
 __all__ = ["Trial", "Trials"]
 
@@ -142,7 +141,7 @@ class Trials:
         given = self._given, self._y_given, self.seed
         ready, rows = self.ready(estimator), np.sort(np.r_[self.train, self.choose])
         try:
-            subject = Subject(ready, _take(self._X, rows), self._y[rows], *given)
+            subject = Subject(ready, take(self._X, rows), self._y[rows], *given)
         except FAILED:  # these rows lack what all have: none is kept apart
             subject = Subject(ready, self._X, self._y, *given)
             self.final = self.final[:0]
@@ -160,13 +159,13 @@ class Trials:
         if not len(self.final):
             return math.nan
         model = self._fitted(estimator, np.sort(np.r_[self.train, self.choose]))
-        return self._judged(model, _take(self._X, self.final), self._y[self.final]).score
+        return self._judged(model, take(self._X, self.final), self._y[self.final]).score
 
     @property
     def _chosen_by(self) -> tuple[Any, np.ndarray]:
         if self._given is not None:
             return self._given, self._y_given
-        return _take(self._X, self.choose), self._y[self.choose]
+        return take(self._X, self.choose), self._y[self.choose]
 
     @cached_property
     def trivial(self) -> Trial:
@@ -192,7 +191,7 @@ class Trials:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
-                return model.fit(_take(self._X, rows), self._y[rows], **weights)
+                return model.fit(take(self._X, rows), self._y[rows], **weights)
             except FAILED:  # it diverges, or these rows lack what it needs
                 return None
 
@@ -245,15 +244,6 @@ def _targets(subject: Subject, read: np.ndarray, y: Any) -> np.ndarray:
         return read
     y = check_array(y, ensure_2d=False, dtype=np.float64)
     return y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-
-
-def _take(X: Any, rows: np.ndarray) -> Any:
-    """Return rows of a frame, an array, a sparse matrix or a list."""
-    if hasattr(X, "iloc"):
-        return X.iloc[rows]
-    if scipy.sparse.issparse(X):
-        return X.tocsr()[rows]
-    return X[rows] if hasattr(X, "shape") else [X[row] for row in rows]
 
 
 def _name_of_weights(estimator: Any) -> str:

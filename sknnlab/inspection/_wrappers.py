@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyRegressor
@@ -14,7 +15,15 @@ from sklearn.pipeline import Pipeline
 
 from sknnlab._estimators.base import NeuralNetwork
 
-__all__ = ["Unwrapped", "at_path", "fitted_network", "path_to_network", "through_steps", "unwrap"]
+__all__ = [
+    "Unwrapped",
+    "at_path",
+    "fitted_network",
+    "path_to_network",
+    "take",
+    "through_steps",
+    "unwrap",
+]
 
 
 @dataclass
@@ -164,3 +173,12 @@ def fitted_network(estimator: Any) -> Any:
             estimator = getattr(estimator, "regressor_", estimator.regressor)
         else:
             return estimator
+
+
+def take(X: Any, rows: np.ndarray) -> Any:
+    """Return rows of a frame, an array, a sparse matrix or a list."""
+    if hasattr(X, "iloc"):
+        return X.iloc[rows]
+    if scipy.sparse.issparse(X):
+        return X.tocsr()[rows]
+    return X[rows] if hasattr(X, "shape") else [X[row] for row in rows]
