@@ -48,7 +48,7 @@ def test_every_python_block_of_a_page_is_seen(page, extension):
     assert all(ast.parse(one["source"]) for one in blocks if one["mark"] == "not run")
 
 
-def test_a_session_that_shows_something_else_is_an_error(extension):
+def test_an_interactive_block_that_shows_something_else_is_an_error(extension):
     page = "```python\n>>> 1 + 1\n3\n```\n"
     with pytest.raises(AssertionError, match="Expected"):
         list(extension("outputs").run_blocks(page, "page"))

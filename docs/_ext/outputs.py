@@ -1,6 +1,6 @@
 """The Python of a page: run in order, in one namespace, what it prints and draws shown below it.
 
-``tests/test_docs_pages.py`` runs the same blocks and compares what sessions (``>>>``) show.
+``tests/test_docs_pages.py`` runs the same blocks and compares what interactive ones (``>>>``) show.
 A line ``% needs: torch`` before a block leaves the rest of the page alone where that is not
 installed; ``% not run: why`` keeps a block from being run.
 """
@@ -32,7 +32,7 @@ def run_blocks(text: str, name: str) -> Iterator[tuple[re.Match[str], str]]:
     Raises
     ------
     AssertionError
-        A session shows something else than what it prints.
+        An interactive block shows something else than what it prints.
     """
     namespace: dict[str, Any] = {"__name__": "__main__"}
     for block in BLOCK.finditer(text):
@@ -53,15 +53,15 @@ def _is_there(module: str) -> bool:
 
 
 def _run(source: str, namespace: dict[str, Any], name: str) -> None:
-    """Run plain Python, or a session whose output is compared."""
+    """Run plain Python, or an interactive block, whose output is compared."""
     if not source.startswith(">>>"):
         exec(compile(source, name, "exec"), namespace)
         return
-    session = doctest.DocTestParser().get_doctest(source, namespace, name, name, 0)
+    dialogue = doctest.DocTestParser().get_doctest(source, namespace, name, name, 0)
     told: list[str] = []
-    doctest.DocTestRunner(optionflags=SHOWN).run(session, out=told.append, clear_globs=False)
+    doctest.DocTestRunner(optionflags=SHOWN).run(dialogue, out=told.append, clear_globs=False)
     assert not told, "".join(told)
-    namespace.update(session.globs)
+    namespace.update(dialogue.globs)
 
 
 def with_outputs(text: str, name: str) -> str:
