@@ -27,12 +27,14 @@ from sknnlab.inspection._remedies import (
 from sknnlab.inspection._repair import repair
 from sknnlab.inspection._repaired import Repair, Round
 from sknnlab.inspection._report import Diagnosis
+from sknnlab.inspection._rows import check_labels, check_validation
 from sknnlab.inspection._start import (
     activation_statistics,
     check_gradient,
     check_initial_loss,
     check_symmetry,
 )
+from sknnlab.inspection._strength import capacity_ladder, check_regularization, check_schedule
 from sknnlab.inspection._training import (
     check_learning_curve,
     check_overfit_small_batch,
@@ -63,12 +65,17 @@ __all__ = [
     "Watch",
     "WeightsDisplay",
     "activation_statistics",
+    "capacity_ladder",
     "check_data",
     "check_gradient",
     "check_initial_loss",
+    "check_labels",
     "check_learning_curve",
     "check_overfit_small_batch",
+    "check_regularization",
+    "check_schedule",
     "check_symmetry",
+    "check_validation",
     "compare_baselines",
     "diagnose",
     "learning_rate_range",

@@ -7,15 +7,19 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+from scipy.stats import rankdata
 from sklearn.preprocessing import StandardScaler
 
-from sknnlab.inspection._choices import another_rate, longer, scalers
+from sknnlab.inspection._choices import another_rate, instead, longer, scalers
 from sknnlab.inspection._findings import Findings, threshold
-from sknnlab.inspection._measures import FAILED, OwnLoss, Seen
+from sknnlab.inspection._history import still_falling
+from sknnlab.inspection._measures import FAILED, Balanced, OwnLoss, Seen
 from sknnlab.inspection._remedies import Decide, Remedy
 from sknnlab.inspection._subject import LOOKED_AT, PLAIN, Subject, check, simple_models
 
 __all__ = ["compare_baselines"]
+
+PERMUTED = 50  # times, for the spread of a ranking by chance
 
 # a linear model of the network's own loss
 LINEAR: dict[str, Any] = {
@@ -72,11 +76,12 @@ def _compare_constant(
     measured = f"{measure.say(ours.score)}, {what} {measure.say_number(trivial.score)}"
     reason = f"a network no better than {what} has learned nothing that generalizes"
     expected = f"better than {what}"
-    if _beats(subject, ours, trivial) or _better_probabilities(subject):
+    if _beats(subject, ours, trivial) or _better_probabilities(subject) or _ranks(subject):
         found.ok(measured, expected, reason)
         return
     decide = "check that y belongs to X row by row: were the labels shuffled?"
     remedies: list[Remedy] = []
+    status = "warning" if _under_way(subject.trained) else "problem"
     some = subject.draw(5000, subject.split[0])
     X, y = subject.X[some], subject.y[some]
     fitted = measure.see(subject.trained.estimator, X, y)
@@ -88,7 +93,11 @@ def _compare_constant(
             *scalers(subject),
         ]
         decide = f"it fails on the training rows, too; then {decide}"
-    status = "warning" if _under_way(subject.trained) else "problem"
+        if _cut_short(subject):
+            status = "warning"  # the curve has told
+    if isinstance(measure, Balanced) and not subject.weighted:
+        status = "warning"  # the rare classes are given up, as check_data has told
+        remedies = [*instead(found.estimator, "class_weight", "balanced"), *remedies]
     found.add(status, measured, expected, reason, *remedies, Decide(decide))
 
 
@@ -103,6 +112,14 @@ def _beats(subject: Subject, ours: Seen, trivial: Seen) -> bool:
 def _unit(subject: Subject, trivial: Seen) -> float:
     """Return what counts as 1: the whole variance, or the whole loss of a constant."""
     return 1.0 if subject.measure.in_units else abs(trivial.score)
+
+
+def _cut_short(subject: Subject) -> bool:
+    """Whether epochs ran out while the loss was still falling."""
+    trained = subject.trained
+    still = still_falling(trained.history, float(subject.first_pass.loss))
+    ran_out = len(trained.history["loss"]) >= trained.n_epochs
+    return ran_out and still > threshold("unfinished")
 
 
 def _under_way(trained: Any) -> bool:
@@ -131,6 +148,23 @@ def _better_probabilities(subject: Subject) -> bool:
     prior = np.log(counts / counts.sum())[codes]
     gain, error = Seen(weights * ours).against(Seen(weights * prior))
     return gain > error
+
+
+def _ranks(subject: Subject) -> bool:
+    """Whether scores rank rows by class better than chance does, where answers are too few."""
+    model, (_, (X_val, y_val, _)) = subject.trained.estimator, subject.split
+    if not subject.classifies or subject.y.ndim == 2:
+        return False
+    classes, codes = np.unique(y_val, return_inverse=True)
+    scores = model.decision_function(X_val)
+    scores = np.column_stack([-scores, scores]) if scores.ndim == 1 else scores
+    if len(classes) < 2 or scores.shape[1] != len(model.classes_):
+        return False
+    ranks = rankdata(scores[:, np.searchsorted(model.classes_, classes)], axis=0)
+    rng, rows = np.random.RandomState(0), np.arange(len(codes))
+    chance = np.array([ranks[rows, rng.permutation(codes)].mean() for _ in range(PERMUTED)])
+    gain = ranks[rows, codes].mean() - chance.mean()
+    return bool(gain > threshold("ranks_errors") * chance.std())
 
 
 # -- models that need no tuning ----------------------------------------------------------

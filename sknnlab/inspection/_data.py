@@ -49,7 +49,7 @@ def check_data(subject: Subject, found: Findings) -> None:
 
 
 def _check_scale(subject: Subject, found: Findings) -> None:
-    mean, deviation = subject.moments
+    mean, deviation = _usual_moments(subject)
     sparse = scipy.sparse.issparse(subject.X)
     scale = float(np.sqrt(np.mean(mean**2 + deviation**2)))
     low, high = threshold("feature_scale_low"), threshold("feature_scale")
@@ -159,14 +159,27 @@ def _standardized(X: np.ndarray) -> np.ndarray:
     return (X - X.mean(axis=0)) / np.where(deviation > 0, deviation, 1)
 
 
+def _usual_moments(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns' moments, the one row left out that dwarfs the rest of a column."""
+    mean, deviation = (one.copy() for one in subject.moments)
+    if not scipy.sparse.issparse(subject.X):
+        for column in outlying(subject):
+            values = subject.X[:, column].astype(np.float64)
+            usual = np.delete(values, np.argmax(np.abs(values - mean[column])))
+            mean[column], deviation[column] = usual.mean(), usual.std()
+    return mean, deviation
+
+
 def _check_outliers(subject: Subject, found: Findings) -> None:
     sample = subject.X[subject.draw(LOOKED_AT)]
     dwarfed = [i for i in outlying(subject) if len(np.unique(sample[:, i])) > 2]
     if dwarfed:
-        X, (mean, deviation) = subject.X[:, dwarfed], (one[dwarfed] for one in subject.moments)
+        mean, deviation = subject.moments
+        scale = float(np.sqrt(np.mean(mean**2 + deviation**2)))
+        X, mean, deviation = subject.X[:, dwarfed], mean[dwarfed], deviation[dwarfed]
         share = np.abs(X - mean).max(axis=0) ** 2 / (len(X) * deviation**2)
         found.add(
-            "warning",
+            "problem" if scale > threshold("feature_scale") else "warning",
             f"in {len(dwarfed)} columns one row holds {share.max():.0%} of the variance",
             "no row dwarfs the rest",
             "scaling by the standard deviation then squeezes all other rows together",
@@ -254,7 +267,9 @@ def _check_target(subject: Subject, found: Findings) -> None:
         return
     odd, far = threshold("target_scale_odd"), threshold("target_scale")
     expected = f"root mean square {1 / odd:g} to {odd:g}"
-    if not subject.full_batch and (scale > far or scale < 1 / far):
+    centre = abs(float(y.mean())) / spread if y.ndim == 1 else 0.0
+    away = centre > threshold("target_centre") and scale > odd
+    if not subject.full_batch and (scale > far or scale < 1 / far or away):
         found.add("problem", measured, expected, reason, remedy)
     elif scale > odd or scale < 1 / odd:
         found.add("warning", measured, expected, reason, remedy)

@@ -8,12 +8,18 @@ from typing import Any
 from sknnlab.inspection._baselines import compare_baselines
 from sknnlab.inspection._data import check_data
 from sknnlab.inspection._findings import Finding
-from sknnlab.inspection._report import Diagnosis
+from sknnlab.inspection._report import ASKED, Diagnosis
+from sknnlab.inspection._rows import check_labels, check_validation
 from sknnlab.inspection._start import (
     activation_statistics,
     check_gradient,
     check_initial_loss,
     check_symmetry,
+)
+from sknnlab.inspection._strength import (
+    capacity_ladder,
+    check_regularization,
+    check_schedule,
 )
 from sknnlab.inspection._subject import Subject
 from sknnlab.inspection._training import (
@@ -29,17 +35,28 @@ __all__ = ["CHECKS", "diagnose", "examine"]
 # earlier one has found the run unable to succeed.
 CHECKS = {
     "check_data": check_data,
+    "check_labels": check_labels,
+    "check_validation": check_validation,
     "check_initial_loss": check_initial_loss,
     "check_gradient": check_gradient,
     "check_symmetry": check_symmetry,
     "activation_statistics": activation_statistics,
     "check_overfit_small_batch": check_overfit_small_batch,
+    "check_regularization": check_regularization,
     "learning_rate_range": learning_rate_range,
+    "check_schedule": check_schedule,
     "check_learning_curve": check_learning_curve,
     "update_ratios": update_ratios,
     "compare_baselines": compare_baselines,
 }
-ALWAYS = ("check_data", "check_initial_loss", "check_gradient", "check_symmetry")
+ALWAYS = (
+    "check_data",
+    "check_labels",
+    "check_validation",
+    "check_initial_loss",
+    "check_gradient",
+    "check_symmetry",
+)
 
 
 def diagnose(
@@ -50,6 +67,7 @@ def diagnose(
     X_val: Any = None,
     y_val: Any = None,
     budget: float | None = None,
+    ladder: bool = False,
     random_state: Any = None,
 ) -> Diagnosis:
     """Examine an estimator on data, as an experienced practitioner would.
@@ -76,6 +94,8 @@ def diagnose(
     budget : float, default=None
         About how many seconds it may take, > 0; None is 20. The length of training follows
         from the sizes of network and data, never from a clock, so that findings repeat.
+    ladder : bool, default=False
+        Whether to climb the `capacity_ladder`, too, which takes several times a training.
     random_state : int, RandomState or None, default=None
         None takes the estimator's own.
 
@@ -112,15 +132,15 @@ def diagnose(
     subject = Subject(estimator, X, y, X_val, y_val, random_state, budget)
     findings: list[Finding] = []
     skipped: dict[str, str] = {}
-    for name, found, cause in examine(subject):
+    for name, found, cause in examine(subject, ladder):
         findings += found
         if cause:
             skipped[name] = cause
     return Diagnosis(subject.name, findings, skipped, subject)
 
 
-def examine(subject: Subject) -> Iterator[tuple[str, list[Finding], str]]:
-    """Yield check by check what it found, or for which check's problem it was left out."""
+def examine(subject: Subject, ladder: bool = False) -> Iterator[tuple[str, list[Finding], str]]:
+    """Yield check by check what it found, or why it was left out."""
     cause = ""
     for name, check in CHECKS.items():
         if cause and name not in ALWAYS:
@@ -130,3 +150,7 @@ def examine(subject: Subject) -> Iterator[tuple[str, list[Finding], str]]:
         yield name, found, ""
         if not cause and any(finding.blocking for finding in found):
             cause = name
+    if ladder and not cause:
+        yield "capacity_ladder", capacity_ladder.on(subject), ""
+    else:
+        yield "capacity_ladder", [], cause if ladder else ASKED

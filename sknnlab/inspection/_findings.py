@@ -39,6 +39,7 @@ FASTAI = "fastai, lr_find"
 LECUN = f"{CHOICE}; LeCun et al. (1998), Efficient BackProp, ask for zero mean and equal variances"
 GLOROT = f"{CHOICE}; Glorot and Bengio (2010) show such layers, and draw no line"
 SMITH = f"{CHOICE}; Smith (2017), Cyclical Learning Rates, reads it off the curve"
+WU = f"{CHOICE}; Wu and He (2018), Group Normalization, show errors rise below 16 rows"
 NORMAL = "about 95 % of a normal distribution"
 
 THRESHOLDS: dict[str, Threshold] = {
@@ -63,8 +64,18 @@ THRESHOLDS: dict[str, Threshold] = {
     "parameters_per_row": Threshold(100, "parameters per training row", CHOICE),
     "few_rows": Threshold(100, "rows below which nothing but a small network is tried", CHOICE),
     "cheap_rows": Threshold(2000, "rows below which such a network is put to the test", CHOICE),
-    "target_scale": Threshold(1000, "root mean square of a target, problem", LECUN),
+    "target_scale": Threshold(30, "root mean square of a target, problem", LECUN),
     "target_scale_odd": Threshold(10, "the same or its inverse, warning", LECUN),
+    "neighbours_agree": Threshold(0.9, "share of neighbours with one label: confident", CHOICE),
+    "neighbours_gain": Threshold(0.1, "their majority's accuracy over the largest class", CHOICE),
+    "confident_rows": Threshold(50, "rows with such neighbours, to tell anything", CHOICE),
+    "label_noise": Threshold(0.1, "share of these that have another label, warning", CHOICE),
+    "neighbours_lean": Threshold(0.7, "the same where few rows have such neighbours", CHOICE),
+    "label_noise_far": Threshold(0.25, "the same, problem", CHOICE),
+    "copies_far": Threshold(0.5, "share of validation rows that are training rows", CHOICE),
+    "unlike": Threshold(0.65, "AUC of telling validation from training rows, warning", CHOICE),
+    "unlike_far": Threshold(0.75, "the same, problem", CHOICE),
+    "target_centre": Threshold(10, "mean over standard deviation of such a target, problem", LECUN),
     # -- the start
     "initial_loss": Threshold(1.5, "initial loss over its known value", CHOICE),
     "initial_loss_offset": Threshold(0.5, "what a regressor's may exceed that by", CHOICE),
@@ -87,6 +98,12 @@ THRESHOLDS: dict[str, Threshold] = {
     # -- a few rows, the rate
     "memorized": Threshold(0.1, "share of the initial loss left on a few rows", CHOICE),
     "not_memorized": Threshold(0.5, "the same, problem", CHOICE),
+    "hindered": Threshold(0.5, "the same under penalty, dropout and augmentation", CHOICE),
+    "strong_dropout": Threshold(0.6, "dropout that is put to the test by a training", CHOICE),
+    "hinders": Threshold(0.02, "what a regularizer's absence may gain", CHOICE),
+    "light_penalty": Threshold(1e-3, "coefficient of the penalty that is not felt", CHOICE),
+    "batchnorm_rows": Threshold(8, "rows of a batch for its mean and variance", WU),
+    "batchnorm_few": Threshold(4, "the same, problem", WU),
     "divergence": Threshold(4, "smoothed loss over its best that ends the sweep", FASTAI),
     "sweep_steps": Threshold(10, "steps that a sweep takes at least", CHOICE),
     "sweep_drop": Threshold(0.03, "share of the loss that a sweep must take away", CHOICE),
@@ -94,7 +111,7 @@ THRESHOLDS: dict[str, Threshold] = {
     "rate_drop": Threshold(0.05, "the same of the suggested rate, to be a measure", CHOICE),
     "rate_rise": Threshold(1.5, "loss over its start: the rate does harm", CHOICE),
     "rate_slow": Threshold(1 / 30, "rate over the suggested one, warning", SMITH),
-    "rate_low": Threshold(1 / 50, "progress over that at the suggested rate, problem", SMITH),
+    "rate_low": Threshold(1 / 20, "progress over that at the suggested rate, problem", SMITH),
     "rate_high": Threshold(3, "rate over the suggested one: it must prove itself", SMITH),
     "rate_far": Threshold(100, "the same, warning", SMITH),
     "rate_beyond": Threshold(3, "rate over the highest of the sweep, warning", SMITH),
@@ -116,15 +133,19 @@ THRESHOLDS: dict[str, Threshold] = {
     "overfit_stays": Threshold(3, "epochs at the end that are all above that", CHOICE),
     "rate_alive": Threshold(0.1, "rate over the run's highest, once it still moves", CHOICE),
     "rate_gone": Threshold(0.01, "the same, once it moves nothing", CHOICE),
+    "rate_window": Threshold(10, "epochs in which the loss must have fallen before", CHOICE),
     "rate_gone_early": Threshold(0.3, "share of the epochs that are left then", CHOICE),
     "low_r2": Threshold(0.5, "R^2 on training rows that is little", CHOICE),
     "low_share": Threshold(0.25, "the same: share of the best constant's loss gone", CHOICE),
     "noise": Threshold(0.03, "standard error of the validation score", CHOICE),
+    "patience": Threshold(5, "epochs without a gain that are few", CHOICE),
+    "tol": Threshold(1e-3, "gain that counts as none, large", CHOICE),
     "update_usual": Threshold(1e-3, "||step|| / ||W|| of a step", CS231N),
     "update_high": Threshold(0.1, "the same, too large", CHOICE),
     "update_low": Threshold(1e-5, "the same, too small", CHOICE),
     # -- other models
     "beats_errors": Threshold(2, "standard errors that are no chance", NORMAL),
+    "ranks_errors": Threshold(3, "the same of a ranking, beside 50 permutations", CHOICE),
     "beats_r2": Threshold(0.05, "a gain in R^2 that needs no such proof", CHOICE),
     "behind": Threshold(0.005, "a score that is not worth a warning", CHOICE),
 }

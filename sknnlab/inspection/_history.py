@@ -13,7 +13,7 @@ import numpy as np
 from sknnlab.inspection._choices import against_memorizing, another_rate, instead
 from sknnlab.inspection._findings import Findings, threshold
 
-__all__ = ["see_death_of_rate", "see_explosion", "see_turn", "turned"]
+__all__ = ["see_death_of_rate", "see_explosion", "see_turn", "still_falling", "turned"]
 
 History = dict[str, list[float]]
 
@@ -32,6 +32,15 @@ def see_explosion(found: Findings, history: History, diverged: bool = False) -> 
             *another_rate(found.estimator, 0.01),
             *instead(found.estimator, "clip_norm", 1.0),
         )
+
+
+def still_falling(history: History, first: float) -> float:
+    """Return the share of the first loss, before training, that the last fifth has taken."""
+    losses = np.array(history["loss"], float)
+    first = max(first, float(losses[0]), 1e-12)
+    fifth = max(len(losses) // 5, 1)
+    before = losses[-fifth - 1] if len(losses) > fifth else first
+    return float(before - losses[-1]) / first
 
 
 def turned(history: History) -> bool:
@@ -81,6 +90,7 @@ def see_death_of_rate(found: Findings, history: History, n_epochs: int, highest:
     if not len(gone) or 1 - (last + gone[0]) / n_epochs < threshold("rate_gone_early"):
         return
     fall = (losses[last // 2] - losses[last]) / max(losses[0], 1e-300) if last else math.inf
+    fall *= max(1.0, threshold("rate_window") / max(last - last // 2, 1))
     if not fall > threshold("unfinished"):
         return
     found.add(

@@ -13,6 +13,7 @@ from sknnlab.inspection._tables import report
 
 __all__ = ["Diagnosis"]
 
+ASKED = "takes several trainings; ladder=True asks for it"
 COLUMNS = ("check", "status", "measured", "expected", "reason", "advice")
 MARKS = {"ok": "ok", "warning": "WARNING", "problem": "PROBLEM"}
 RANK = {"problem": 0, "warning": 1, "ok": 2}
@@ -26,7 +27,8 @@ class Diagnosis:
     findings : list of Finding
         In the order in which the checks ran.
     skipped : dict of str to str
-        Checks that were left out, and the check whose problem made them meaningless.
+        Checks that were left out, and why: the check whose problem made them meaningless, or
+        that they run only where they are asked for.
     advice : str
         One sentence, the most important first.
     """
@@ -87,7 +89,8 @@ class Diagnosis:
                 lines += _wrapped(pad, finding.reason)
                 lines += _wrapped(pad, f"-> {finding.advice}")
         for check, cause in self.skipped.items():
-            lines.append(f"{'-':<8}{check:<{width + 2}}left out: meaningless until {cause} is well")
+            why = cause if cause == ASKED else f"meaningless until {cause} is well"
+            lines.append(f"{'-':<8}{check:<{width + 2}}left out: {why}")
         return "\n".join([*lines, "", *textwrap.wrap(self.advice, 100)])
 
     def _repr_html_(self) -> str:

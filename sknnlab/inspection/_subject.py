@@ -57,6 +57,8 @@ class Trained:
     diverged : bool
     complete : bool
         Whether all epochs of the configuration were allowed.
+    n_epochs : int
+        How many were.
     """
 
     estimator: Any
@@ -64,6 +66,7 @@ class Trained:
     update_ratios: list[list[float]] = field(default_factory=list)
     diverged: bool = False
     complete: bool = True
+    n_epochs: int = 0
 
 
 class Subject:
@@ -98,6 +101,8 @@ class Subject:
     reader : estimator
         The clone that has learned what the targets are.
     classifies : bool
+    notes : dict
+        What one check has found out and another can use.
     """
 
     def __init__(
@@ -119,6 +124,7 @@ class Subject:
         self.name, self.prefix, self.owner = inside.name, inside.prefix, inside.owner
         self.budget = BUDGET if budget is None else 0.4 * float(budget)
         self.template = self._make_template(inside.estimator, random_state)
+        self.notes: dict[str, Any] = {}
         self.rng = np.random.RandomState(self.template.random_state)
         self.classifies = is_classifier(self.template)
         with warnings.catch_warnings():
@@ -363,7 +369,7 @@ class Subject:
         converged = _train(estimator, run)
         ratios = [one for one in run.update_ratios if one is not None]
         complete = max_iter >= self.template.max_iter and len(rows) == len(self.split[0])
-        return Trained(estimator, run.history, ratios, not converged, complete)
+        return Trained(estimator, run.history, ratios, not converged, complete, max_iter)
 
 
 def _train(estimator: Any, run: Run) -> bool:

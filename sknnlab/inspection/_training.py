@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,9 +22,10 @@ from sknnlab.inspection._choices import (
     wider,
 )
 from sknnlab.inspection._findings import Findings, threshold
-from sknnlab.inspection._history import see_explosion, turned
+from sknnlab.inspection._history import see_explosion, still_falling, turned
+from sknnlab.inspection._memory import few_rows, memory, predicted_loss
 from sknnlab.inspection._remedies import Decide, Remedy, SetParams
-from sknnlab.inspection._subject import PLAIN, Subject, check
+from sknnlab.inspection._subject import Subject, check
 
 __all__ = [
     "Sweep",
@@ -36,8 +36,6 @@ __all__ = [
     "update_ratios",
 ]
 
-FEW = 32  # rows to memorize
-STEPS = 400  # to memorize them in
 SWEEP = 120  # steps of the sweep
 PROBE = 60  # steps at a fixed rate
 
@@ -53,12 +51,12 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
     gradient, too few units, or labels that contradict each other (CS231n, sanity checks).
     Several rates are tried, so that a wrong rate is not blamed on the network.
     """
-    rows = _few_rows(subject)
+    rows = few_rows(subject)
     reason = "a network that cannot memorize a few rows will not learn many"
     if len(rows) < 2:
         found.ok("too few parameters or rows to tell", "two rows or more", reason)
         return
-    left, rate = _best_memory(subject, rows)
+    left, rate = memory(subject)
     own = subject.start.configuration.rates.start
     at = "" if subject.full_batch else f" at rate {rate:g}"
     measured = f"{left:.1%} of the first loss left on {len(rows)} rows{at}"
@@ -74,52 +72,6 @@ def check_overfit_small_batch(subject: Subject, found: Findings) -> None:
         found.add(status, measured, expected, reason, *remedies)
     else:
         found.ok(measured + ("" if rate == own else f", configured {own:g}"), expected, reason)
-
-
-def _few_rows(subject: Subject) -> np.ndarray:
-    """Return distinct rows, as many as the network can surely memorize."""
-    n_outputs = subject.start.network.n_outputs
-    if subject.first_pass.hidden:
-        most = subject.n_params // (4 * n_outputs)
-    else:
-        most = subject.X.shape[1] // 2  # a linear model separates half as many rows as columns
-    rows = subject.draw(min(FEW, most, subject.X.shape[0]))
-    X = subject.X[rows]
-    X = X.toarray() if hasattr(X, "toarray") else X
-    return rows[np.sort(np.unique(X, axis=0, return_index=True)[1])]
-
-
-def _best_memory(subject: Subject, rows: np.ndarray) -> tuple[float, float]:
-    """Return the smallest share of the first loss, and the rate that reached it."""
-    own = subject.start.configuration.rates.start
-    usual = subject.typical_rate
-    best = (math.inf, own)
-    for rate in (own, usual, 10 * usual, 10 * own, 0.1 * own, 0.1 * usual):
-        left = _memorize(subject, rows, rate)
-        best = min(best, (left, rate), key=lambda pair: pair[0])
-        if best[0] <= threshold("memorized") or subject.full_batch:
-            break
-    return best
-
-
-def _memorize(subject: Subject, rows: np.ndarray, rate: float) -> float:
-    """Return the share of the loss that is left after training on `rows` alone."""
-    parameters = {**PLAIN, "batch_size": len(rows), "learning_rate": "constant"}
-    parameters |= {"learning_rate_init": rate, "max_iter": STEPS, "tol": 0.0}
-    run = subject.run(rows, n_iter_no_change=math.inf, **parameters)
-    weights = run.data.normalized_weights(run.network.dtype)
-    floor = run.loss.smallest(run.data.y, run.network.n_outputs, weights)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            run.run()
-        except ValueError:
-            return math.inf
-    losses = run.history["loss"]
-    if not losses or not math.isfinite(losses[-1]):
-        return math.inf
-    scale = max(losses[0] - floor, 1e-12)
-    return max(float(np.min(losses[-10:])) - floor, 0.0) / scale
 
 
 # -- the rate ----------------------------------------------------------------------------
@@ -331,22 +283,14 @@ def _probe(subject: Subject, rate: float) -> tuple[float, float, float]:
     run = _rate_run(subject, rate)
     training = run.training()
     data = run.data.rows(np.arange(min(len(run.data), 1000)))
-    before = _loss(run, data)
+    before = predicted_loss(run, data)
     step = _stepper(training)
     finite = all(math.isfinite(step(rate)) for _ in range(PROBE))
-    after = _loss(run, data)
+    after = predicted_loss(run, data)
     if not (finite and math.isfinite(after)):
         return before, math.inf, 0.0
     passed = one_pass(run.network, run.loss, data)
     return before, after, max([layer.dead for layer in passed.hidden], default=0.0)
-
-
-def _loss(run: Run, data: Any) -> float:
-    """Return the mean loss of the network as it predicts."""
-    run.network.refresh()
-    raw = run.network.predict_raw(data.X)
-    weights = data.normalized_weights(raw.dtype)
-    return run.loss.value_and_gradient(data.y, raw, weights, np.empty_like(raw))
 
 
 def _steps_to_come(subject: Subject, gain: float) -> float:
@@ -391,13 +335,12 @@ def _read_shape(subject: Subject, found: Findings, losses: np.ndarray, reason: s
     first = max(float(subject.first_pass.loss), float(losses[0]), 1e-12)
     left = float(losses.min()) / first
     tenth = max(len(losses) // 10, 1)
-    fifth = losses[-max(len(losses) // 5, 1) - 1] if len(losses) > 1 else losses[0]
-    still = (float(fifth) - float(losses[-1])) / first
+    still = still_falling(trained.history, float(subject.first_pass.loss))
     measured = f"loss {first:.3g} to {losses[-1]:.3g} in {len(losses)} epochs"
     flat, unfinished = threshold("flat"), threshold("unfinished")
     late = losses[tenth - 1] > flat * first and len(losses) >= threshold("flat_epochs")
     falling = f"at most {flat:.0%} of its start left"
-    if left > flat:
+    if left > flat and len(losses) >= threshold("flat_epochs"):
         decide = Decide("do the features tell anything of y?")
         remedies = [*another_rate(found.estimator, 10), *wider(found.estimator, 4), decide]
         found.add("warning", measured, falling, reason, *remedies)
