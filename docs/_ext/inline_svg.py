@@ -11,6 +11,7 @@ import io
 import re
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -59,7 +60,9 @@ STYLE = {
 }
 
 
-def new_figure(n_columns: int = 1, n_rows: int = 1, size: tuple[float, float] = (3.2, 1.7)):
+def new_figure(
+    n_columns: int = 1, n_rows: int = 1, size: tuple[float, float] = (3.2, 1.7)
+) -> tuple[Figure, np.ndarray]:
     """Return a figure of `size` inches and its axes, flat, in the style of these pages."""
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=size, layout="constrained")
