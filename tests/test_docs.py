@@ -34,6 +34,13 @@ def test_every_public_name_is_described_once(page):
     assert sorted(listed(page)) == sorted(module.__all__)
 
 
+def test_the_lists_name_templates_that_exist():
+    texts = [(DOCS / "api" / f"{page}.rst").read_text() for page in PAGES]
+    named = set(re.findall(r":template: (\S+)", "".join(texts)))
+    kept = {path.stem for path in (DOCS / "_templates" / "autosummary").glob("*.rst")}
+    assert named <= kept
+
+
 def test_every_name_of_the_package_itself_is_in_the_list():
     assert sorted([*listed("index"), "__version__"]) == sorted(sknnlab.__all__)
 

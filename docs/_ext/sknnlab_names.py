@@ -93,7 +93,7 @@ class Thresholds(SphinxDirective):
         rows += [
             (f"`{k}`", f"{one.value:g}", one.meaning, one.source) for k, one in THRESHOLDS.items()
         ]
-        lines = [".. list-table::", "   :header-rows: 1", ""]
+        lines = [".. list-table::", "   :header-rows: 1", "   :widths: 24 9 35 32", ""]
         for first, *others in rows:
             lines += [f"   * - {first}", *(f"     - {text}" for text in others)]
         return self.parse_text_to_nodes("\n".join(lines))
