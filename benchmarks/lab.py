@@ -31,7 +31,8 @@ os.environ["OMP_NUM_THREADS"] = "1"  # before NumPy: runs share the cores
 
 import numpy as np
 
-from benchmarks.faults import FAULTS, HOMES, Case, healthy, plant
+from benchmarks.faults import FAULTS, plant
+from benchmarks.homes import HOMES, Case, healthy
 from benchmarks.results import versions, write_section
 from sknnlab import diagnose
 
