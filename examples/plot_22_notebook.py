@@ -16,7 +16,7 @@ from scipy.stats import loguniform
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
-from sknnlab import CoarseToFineSearchCV, MLPClassifier, SearchDisplay, diagnose
+from sknnlab import CoarseToFineSearchCV, MLPClassifier, SearchDisplay, diagnose, repair
 from sknnlab.inspection import LearningCurvesDisplay
 from sknnlab.optimizers import AdamW
 
@@ -42,9 +42,14 @@ diagnosis
 diagnosis.plot().set_size_inches(11, 6)
 
 # %%
-# After following the advice: the curve of the run. A network that is fitted has a list of what
-# it has learned beside its parameters.
-net.set_params(learning_rate_init=0.009, learning_rate="linear")
+# Let it be done: a repair is a table of what was tried, and what it gained.
+repaired = repair(net, X_train, y_train, random_state=0)
+repaired
+
+# %%
+# The curve of a run of what came out. A network that is fitted has a list of what it has learned
+# beside its parameters.
+net = repaired.estimator.set_params(learning_rate="linear")
 net.fit(X_train, y_train, X_val=X_test, y_val=y_test)
 LearningCurvesDisplay.from_estimator(net)
 net

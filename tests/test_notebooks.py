@@ -113,6 +113,7 @@ def test_the_notebook_shows_tables_boxes_and_pictures(executed):
     shown = [kinds(cell) for cell in executed.cells if cell.cell_type == "code"]
     assert any("AdamW" in html and "sk-toggleable" in html for _, html in shown)
     assert any("mark problem" in html for _, html in shown)
+    assert any("Repair of MLPClassifier" in html for _, html in shown)
     assert any("CoarseToFineSearchCV" in html for _, html in shown)
     assert sum("image/png" in found for found, _ in shown) == 3
 
