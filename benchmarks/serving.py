@@ -39,7 +39,7 @@ ROWS, CALLS, TURNS, STARTS = 1, 300, 15, 7
 
 
 def fitted(kind: type) -> Any:
-    """Return a fitted Pipeline around a network, and the rows it was fitted on."""
+    """Return a fitted Pipeline around a network."""
     X, y = load_digits(return_X_y=True)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -154,11 +154,11 @@ def run_python(code: str, path: pathlib.Path, *options: str) -> tuple[float, str
 def shares(log: str) -> str:
     """Return the packages whose modules take longest to import, with milliseconds."""
     took: Counter[str] = Counter()
-    for microseconds, module in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", log, re.M):
+    for lasted, module in re.findall(r"^import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)", log, re.M):
         package = module.split(".")[0]
         named = package in ("numpy", "scipy", "sklearn", "sknnlab", "pandas", "onnxruntime")
-        took[package if named else "all others"] += int(microseconds)
-    return ", ".join(f"{name} {time / 1e3:.0f}" for name, time in took.most_common())
+        took[package if named else "all others"] += int(lasted)
+    return ", ".join(f"{name} {lasted / 1e3:.0f}" for name, lasted in took.most_common())
 
 
 def starts(files: dict[str, pathlib.Path]) -> Iterator[str]:

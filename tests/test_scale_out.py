@@ -40,7 +40,7 @@ def dask(**options):
     distributed = pytest.importorskip(NEEDS["dask"])
     size = {"n_workers": 2, "threads_per_worker": 1, "processes": True}
     with (
-        distributed.LocalCluster(**size, dashboard_address=None) as cluster,
+        distributed.LocalCluster(**size, dashboard_address=":0") as cluster,
         distributed.Client(cluster) as client,
         joblib.parallel_config("dask", **options),
     ):
