@@ -32,6 +32,7 @@ from sknnlab._engine.layers import (
 )
 from sknnlab._engine.network import Network
 from sknnlab._engine.program import Program
+from sknnlab._engine.threads import SERIAL_BELOW
 from sknnlab._numerics import aligned_zeros
 from sknnlab.activations import Identity, PReLU, ReLU, Softplus, Tanh
 from sknnlab.augmentation import CutMix, RandomShift
@@ -588,6 +589,14 @@ def test_layers_show_kernels_as_rows_columns_channels_filters(rng):
     layers = net(batchnorm=True, max_iter=1, kernel_size=[(3, 5), 1]).fit(X, y).layers_
     assert [layer.W.shape for layer in layers] == [(3, 5, 3, 4), (1, 1, 4, 8), (16, 16), (16, 1)]
     assert layers[0].gamma.shape == layers[0].mean.shape == (4,)
+
+
+@pytest.mark.parametrize(("width", "threads"), [(100, False), (2000, True)])
+def test_blas_threads_are_for_networks_that_are_mostly_dense(width, threads):
+    X = np.zeros((64, 32, 32, 3), np.float32)
+    model = ConvNetClassifier((16, 32), (width,))
+    network = model._prepare(X, np.arange(64) % 2).training().network
+    assert (network.largest_product(64) > SERIAL_BELOW) == threads
 
 
 def test_fans_count_the_kernel():

@@ -123,8 +123,13 @@ class Network:
         return [i for i, layer in enumerate(self.layers) if layer.ends_hidden_layer]
 
     def largest_product(self, n_samples: int) -> int:
-        """Return the multiplications of the largest matrix product of a step."""
-        return max(layer.largest_product(n_samples) for layer in self.layers)
+        """Return the multiplications of the largest product of the layer that works most.
+
+        Where that layer cuts its products into pieces, threads for a larger one elsewhere
+        would be woken for every piece.
+        """
+        busiest = max(self.layers, key=lambda layer: layer.n_multiplications)
+        return busiest.largest_product(n_samples)
 
     def of_role(self, role: str) -> list[np.ndarray]:
         """Return the parameters of one role, input to output: views."""
