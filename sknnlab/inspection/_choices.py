@@ -30,6 +30,7 @@ __all__ = [
     "wider",
 ]
 
+ROUNDING = 1e-6  # below it a column of float32 is constant
 HALF_LINEAR = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "mish", "maxout")
 
 
@@ -90,7 +91,16 @@ def scalers(subject: Subject) -> list[Remedy]:
         shape = subject.reader.image_shape_
         return [PutBefore(ImageCenterer("channel", scale="channel", image_shape=shape))]
     usual, robust = PutBefore(StandardScaler()), PutBefore(SquashingScaler())
-    return [robust, usual] if len(outlying(subject)) else [usual, robust]
+    if len(outlying(subject)):
+        return [robust, usual]
+    return [] if _standardized(subject) else [usual, robust]
+
+
+def _standardized(subject: Subject) -> bool:
+    """Whether another StandardScaler would change nothing."""
+    mean, deviation = subject.moments
+    varying = deviation > ROUNDING
+    return bool(np.all(np.abs(mean) < 1e-3) and np.all(np.abs(deviation[varying] - 1) < 1e-3))
 
 
 def outlying(subject: Subject) -> np.ndarray:
