@@ -70,7 +70,6 @@ intersphinx_mapping = {
         "matplotlib": "https://matplotlib.org/stable/",
         "pandas": "https://pandas.pydata.org/docs/",
     }.items()
-    if (HERE / f"_inventories/{name}.inv").exists()
 }
 
 # -- gallery ------------------------------------------------------------------------------
@@ -78,7 +77,9 @@ sphinx_gallery_conf = {
     "examples_dirs": "../examples",
     "gallery_dirs": "auto_examples",
     "plot_gallery": os.environ.get("SKNNLAB_DOCS_GALLERY", "1") != "0",
-    "filename_pattern": "/(plot_|quickstart)",
+    "filename_pattern": r"\.py$",  # every example is run
+    "capture_repr": ("_repr_html_",),
+    "default_thumb_file": str(HERE / "_static" / "thumb_script.svg"),
     "doc_module": ("sknnlab",),
     "backreferences_dir": "api/backreferences",
     "within_subsection_order": "gallery_order.QuickstartFirst",
