@@ -329,6 +329,16 @@ def test_weights_are_routed():
     assert 2 not in model.predict(100 * X)
 
 
+def test_weights_that_are_not_requested_are_refused_in_the_same_words():
+    model, given = make_pipeline(StandardScaler(), SMALL), {"sample_weight": np.ones(178)}
+    with config_context(enable_metadata_routing=True):
+        with pytest.raises(ValueError, match="set_fit_request") as by_fit:
+            clone(model).fit(*WINE, **given)
+        with pytest.raises(type(by_fit.value)) as found:
+            repair(model, *WINE, **given)
+    assert str(found.value) == str(by_fit.value)
+
+
 REFUSED = {
     "gaps": (SMALL, np.where(IRIS[0] > 2, np.nan, 1.0), IRIS[1], {}),
     "lengths": (SMALL, IRIS[0], IRIS[1][:9], {}),

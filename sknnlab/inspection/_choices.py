@@ -30,7 +30,8 @@ __all__ = [
     "wider",
 ]
 
-ROUNDING = 1e-6  # below it a column of float32 is constant
+CONSTANT = 1e-6  # below it a column of float32 does not vary
+ROUNDING = 1e-3  # of float32, in means and deviations of standardized columns
 HALF_LINEAR = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "mish", "maxout")
 
 
@@ -99,8 +100,8 @@ def scalers(subject: Subject) -> list[Remedy]:
 def _standardized(subject: Subject) -> bool:
     """Whether another StandardScaler would change nothing."""
     mean, deviation = subject.moments
-    varying = deviation > ROUNDING
-    return bool(np.all(np.abs(mean) < 1e-3) and np.all(np.abs(deviation[varying] - 1) < 1e-3))
+    off = np.abs(np.r_[mean, deviation[deviation > CONSTANT] - 1])
+    return bool(np.all(off < ROUNDING))
 
 
 def outlying(subject: Subject) -> np.ndarray:

@@ -59,7 +59,7 @@ def repair(
         Most problems to work on, >= 1.
     budget : float, default=25
         What all may cost, > 0, counted in fits of a network of that size: 3 for an
-        examination, 1 for a trial.
+        examination, 1 for a trial, more for one of more epochs.
     finish : bool, default=False
         Whether to go on to what an expert does last: the remedies of warnings, a rate from
         the sweep, a schedule that falls to zero, more epochs while the loss falls. Each is

@@ -118,7 +118,8 @@ class Subject:
     ):
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, or not at all.")
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # ``fit`` has said it, or will
             inside = unwrap(estimator, X, y, X_val, y_val)
         check_parameters(inside.estimator)  # those, too, that are switched off here
         self.name, self.prefix, self.owner = inside.name, inside.prefix, inside.owner

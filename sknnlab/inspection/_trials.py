@@ -1,7 +1,7 @@
 """Trials: whole estimators trained on some of the rows and scored on others.
 
 Rows are dealt once, in three parts: one trains, one chooses, and one is kept for the final
-score. Trials count as fits, and never look at a clock, so that choices repeat.
+score. Nothing looks at a clock, so that choices repeat.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from sklearn import get_config
 from sklearn.base import clone
+from sklearn.exceptions import UnsetMetadataPassedError
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_random_state
 
@@ -87,8 +88,6 @@ class Trials:
     measure : Measure
     train, choose, final : ndarray of int
         Rows of each part. `choose` is empty where the user's validation rows choose.
-    spent : int
-        Fits until now.
     """
 
     def __init__(
@@ -120,7 +119,6 @@ class Trials:
         of = subject.reader, subject.classifies, subject.imbalance > threshold("imbalance")
         self.measure = measure_of(*of, subject.owner.scoring if scoring is None else scoring)
         self._instead = usual_measure(*of) if scoring is None else None
-        self.spent = 0
 
     def ready(self, estimator: Any) -> Any:
         """Return a quiet clone whose fits repeat."""
@@ -187,11 +185,12 @@ class Trials:
         weights = {}
         if self._weights is not None:
             weights = {_name_of_weights(model): self._weights[rows]}
-        self.spent += 1
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             try:
                 return model.fit(take(self._X, rows), self._y[rows], **weights)
+            except UnsetMetadataPassedError:
+                raise
             except FAILED:  # it diverges, or these rows lack what it needs
                 return None
 
