@@ -112,10 +112,13 @@ def test_without_problems_the_estimator_comes_back_as_it_was(name):
 
 
 def test_the_users_object_is_never_changed():
-    model = make_pipeline(StandardScaler(), clone(SMALL).set_params(initializer="zeros"))
+    stream = np.random.RandomState(0)
+    net = clone(SMALL).set_params(initializer="zeros", random_state=stream)
+    model = make_pipeline(StandardScaler(), net)
     before = repr(model.get_params())
     repaired = repair(model, *WINE, finish=True)
     assert repr(model.get_params()) == before
+    assert stream.randint(10**9) == np.random.RandomState(0).randint(10**9)
     assert not hasattr(model[0], "mean_")
     assert not hasattr(repaired.estimator[-1], "coefs_")
 

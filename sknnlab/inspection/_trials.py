@@ -101,7 +101,7 @@ class Trials:
         scoring: Any,
         random_state: Any,
     ):
-        own = at_path(estimator, path_to_network(estimator))
+        own = clone(at_path(estimator, path_to_network(estimator)))  # with a stream of its own
         if isinstance(own, NeuralNetwork):
             check_parameters(own)
         self.seed = _seed_of(getattr(own, "random_state", None), random_state)
