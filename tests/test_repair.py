@@ -184,7 +184,7 @@ def test_a_scorer_that_cannot_be_had_is_refused_in_words():
 
 
 def test_finishing_raises_the_score_or_leaves_what_it_found():
-    model = MLPClassifier((20,), learning_rate_init=1e-4, max_iter=20, random_state=0)
+    model = MLPClassifier((20,), learning_rate_init=2e-3, max_iter=6, random_state=0)
     plain, finished = (repair(model, *DIGITS, finish=finish) for finish in (False, True))
     tried = finished.rounds[len(plain.rounds) :]
     assert any(one.kept for one in tried)
@@ -385,7 +385,7 @@ def test_what_is_none_of_ours_is_refused():
 def test_a_member_of_an_ensemble_is_examined_on_its_encoded_rows():
     table, y = frame()
     model = TabularMLPClassifier(2, hidden_layer_sizes=(20,), learning_rate_init=100.0)
-    diagnosis = diagnose(model, table, y, X_val=table[:50], y_val=y[:50], random_state=0)
+    diagnosis = diagnose(model, table[50:], y[50:], X_val=table[:50], y_val=y[:50], random_state=0)
     assert str(diagnosis).startswith("Diagnosis of a member of a TabularMLPClassifier")
     assert diagnosis.advice.startswith("First, learning_rate_range: learning_rate_init=0.0")
     changes = [one for found in diagnosis.findings for one in found.remedy]
