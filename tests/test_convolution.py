@@ -138,7 +138,7 @@ def _ChannelsLast():
 @pytest.mark.parametrize("given", ARRANGEMENTS, ids=str)
 def test_gradients_are_those_of_torch(given, n_samples, batchnorm):
     torch = pytest.importorskip("torch")
-    shape = (11, 13, 3)
+    shape = (11, 13, 4)  # as many channels as filters: one set of buffers both ways
     layers = images_network(shape, batchnorm=batchnorm, **given)
     network, x, grad, program = bound(layers, shape, n_samples)
     reference = to_torch(network, torch)

@@ -139,7 +139,7 @@ class Convolution(Layer):
 class _Kernels:
     """The kernels in the order of windows, for both ways, and their gradient."""
 
-    def __init__(self, layer: Convolution, dW: np.ndarray, batch: Batch, needs_dx: bool):
+    def __init__(self, layer: Convolution, dW: np.ndarray, batch: Batch):
         self._W, self._dW = in_window_order(layer.W), in_window_order(dW)
         self.ahead, self.back, self.gradient, self.sum = (
             batch.scratch((math.prod(shape[:3]), shape[3]))
@@ -191,12 +191,11 @@ class _Images:
             np.copyto(to, source)
         self._windows.multiply(self._kernels.ahead)
 
-    def backward(self, regather: bool, first: bool, dx: np.ndarray | None) -> None:
+    def backward(self, first: bool, dx: np.ndarray | None) -> None:
         """Add the gradient of what `dz` holds to the sum (`first` starts it), and fill `dx`."""
         kernels = self._kernels
-        if regather:
-            for to, source in self._copies:
-                np.copyto(to, source)
+        for to, source in self._copies:  # as fast as keeping what was gathered
+            np.copyto(to, source)
         self._differentiate(kernels.sum if first else kernels.gradient)
         if not first:
             np.add(kernels.sum, kernels.gradient, kernels.sum)
@@ -217,7 +216,7 @@ class _ConvolutionOp(Op):
         self, layer: Convolution, x: np.ndarray, grads: Views, batch: Batch, needs_dx: bool
     ):
         self.out = batch.empty(layer.out_shape(x.shape[1:]))
-        self._kernels = _Kernels(layer, grads["W"], batch, needs_dx)
+        self._kernels = _Kernels(layer, grads["W"], batch)
         self._bias = PixelRow(self.out.shape[2], layer.b, batch.scratch)
         self._db = grads["b"] if layer.trained_bias else None
         self._dx = batch.scratch(x.shape[1:], whole=True) if needs_dx else None
@@ -247,7 +246,7 @@ class _ConvolutionOp(Op):
         for i, (rows, images) in enumerate(self._images):
             np.copyto(as_rows(images.dz), as_rows(delta[rows]))
             dx = None if self._dx is None else self._dx[rows]
-            images.backward(True, i == 0, dx)
+            images.backward(i == 0, dx)
         self._kernels.write()
         return delta if self._dx is None else self._dx
 
@@ -275,7 +274,7 @@ class _ConvolvedPoolOp(Op):
         needs_dx: bool,
     ):
         convolution, activation, pool = layers
-        self._kernels = _Kernels(convolution, grads["W"], batch, needs_dx)
+        self._kernels = _Kernels(convolution, grads["W"], batch)
         self._images = _Images(convolution, self._kernels, x, batch, needs_dx)
         self._pool = MaxPoolOp(pool, self._images.z, batch, self._images.dz)
         self._pooled = as_rows(self._pool.out)
@@ -300,7 +299,7 @@ class _ConvolvedPoolOp(Op):
         self._pool.backward(delta)
         if self._dx is not None:
             self._kernels.order_back()
-        self._images.backward(True, True, self._dx)
+        self._images.backward(True, self._dx)
         self._kernels.write()
         return delta if self._dx is None else self._dx
 
