@@ -396,6 +396,17 @@ def test_equal_edges_count_once_and_a_single_bin_is_left_out():
     assert PiecewiseLinearEncoder().fit_transform(X[:, 1:3]).shape == (60, 0)
 
 
+def test_what_lies_beside_a_frequent_value_has_bins_of_its_own(rng):
+    gains = rng.exponential(size=1000)
+    X = np.where(rng.random(1000) < 0.95, 0, gains)[:, None]  # the quantile at 15/16 is 0
+    (edges,) = PiecewiseLinearEncoder().fit(X).edges_
+    assert len(edges) == 17
+    shares = np.diff(np.searchsorted(np.sort(X[X > 0]), edges[1:])) / np.sum(X > 0)
+    np.testing.assert_allclose(shares, 1 / 16, atol=0.03)
+    few = np.array([[0.0]] * 90 + [[1.0], [2.0], [3.0]])
+    np.testing.assert_allclose(PiecewiseLinearEncoder().fit(few).edges_[0][[0, -1]], [0, 3])
+
+
 def test_a_missing_number_is_in_the_middle_and_an_infinite_one_at_the_end():
     X = np.array([[0, np.nan], [1, np.nan], [np.inf, np.nan], [4, np.nan], [np.nan, np.nan]])
     encoder = PiecewiseLinearEncoder(2).fit(X)

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
 from sknnlab._documentation import Documented
-from sknnlab.preprocessing._quantiles import FLOATS, cast, column_quantiles
+from sknnlab.preprocessing._quantiles import FLOATS, cast, finite
 
 __all__ = ["PiecewiseLinearEncoder"]
 
@@ -31,8 +31,9 @@ class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
     Parameters
     ----------
     n_bins : int, default=16
-        The edges are the quantiles at 0, 1/n_bins, ..., 1; at least 2. Equal ones count once,
-        so that a column may have fewer bins.
+        The edges are the quantiles at 0, 1/n_bins, ..., 1; at least 2. Where a frequent value
+        is several of them, those left over become quantiles of the values that are no edge
+        yet; a column of few values has fewer bins.
 
     Attributes
     ----------
@@ -51,7 +52,7 @@ class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    A column with fewer than three edges (constant, all missing, a rare indicator) gives no
+    A column with fewer than three edges (constant, all missing, an indicator) gives no
     column: one bin would be the number again.
 
     Where a number is missing (NaN) all its entries are 0, the middle. Infinities lie beyond
@@ -61,7 +62,8 @@ class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
     ----------
     Y. Gorishniy, I. Rubachev and A. Babenko (2022). On Embeddings for Numerical Features in
     Tabular Deep Learning, section 3.2 ("quantile-based bins"). NeurIPS. There the entries
-    lie in [0, 1]; ours in [-1, 1].
+    lie in [0, 1], ours in [-1, 1], and equal quantiles count once: a column of zeros but for
+    a few rows had a bin or none for these.
 
     Examples
     --------
@@ -96,8 +98,7 @@ class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
         """
         check_real(self, "n_bins", 2, integer=True)
         X = validate_data(self, X, dtype=FLOATS, ensure_all_finite=False)
-        quantiles = column_quantiles(X, np.linspace(0, 1, self.n_bins + 1))
-        self.edges_ = [np.unique(edges[np.isfinite(edges)]) for edges in quantiles.T]
+        self.edges_ = [_edges(finite(column), self.n_bins) for column in X.T]
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -161,6 +162,19 @@ class PiecewiseLinearEncoder(Documented, TransformerMixin, BaseEstimator):
         tags.input_tags.allow_nan = True
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def _edges(values: np.ndarray, n_bins: int) -> np.ndarray:
+    """Return distinct quantiles of values, and of those beside them where some coincide."""
+    if not len(values):
+        return values
+    edges = np.unique(np.quantile(values, np.linspace(0, 1, n_bins + 1)))
+    n_free = n_bins + 1 - len(edges)
+    others = values[~np.isin(values, edges)] if n_free else values[:0]
+    if not len(others):
+        return edges
+    between = np.linspace(0, 1, n_free + 2)[1:-1]
+    return np.union1d(edges, np.quantile(others, between))
 
 
 def _encode(
