@@ -9,7 +9,7 @@ from sklearn import config_context
 from sklearn.base import clone
 
 from sknnlab.preprocessing import PiecewiseLinearEncoder, SquashingScaler
-from sknnlab.tabular._categories import CategoryEncoder
+from sknnlab.tabular import CategoryEncoder
 from sknnlab.tabular._columns import find_categories, read_values
 from sknnlab.tabular._inputs import binned_input, squashed_input
 

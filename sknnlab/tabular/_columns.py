@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-__all__ = ["find_categories", "is_frame", "read_values"]
+__all__ = ["find_categories", "has_gaps", "holds_something", "is_frame", "read_values"]
 
 ADVICE = "skrub's TableVectorizer makes numbers of it, in a pipeline before this estimator"
+OTHER = ("date", "time", "period", "duration", "interval", "list", "array", "struct")
 MANY = 40  # distinct texts from which on a column may be free text
 
 
@@ -31,7 +32,7 @@ def find_categories(X: Any, categorical_features: Any = "auto") -> np.ndarray:
     Raises
     ------
     TypeError
-        A column is a date, or categories of sparse X are asked for.
+        A column holds dates or lists, or categories of sparse X are asked for.
     ValueError
         A column is free text, or `categorical_features` does not fit X.
     """
@@ -47,7 +48,7 @@ def find_categories(X: Any, categorical_features: Any = "auto") -> np.ndarray:
         for j, name in enumerate(X.columns):
             column = X[name] if not hasattr(X, "iloc") else X.iloc[:, j]
             kind = _kind(column.dtype)
-            if kind == "date":
+            if kind == "other":
                 raise TypeError(f"Column {name!r} is of type {column.dtype}; {ADVICE}.")
             if kind == "text" and (auto or mask[j]):
                 _refuse_free_text(name, _column_values(column))
@@ -83,24 +84,43 @@ def _given(X: Any, n_features: int, given: Any) -> np.ndarray:
 
 
 def _kind(dtype: Any) -> str:
-    """Return "number", "category", "text" or "date" for a column type of pandas or polars."""
+    """Return "number", "category", "text" or "other" for a column type of pandas or polars."""
     name = str(dtype).lower()
-    if name.startswith(("date", "time", "period", "duration", "interval")):
-        return "date"
+    if name.startswith(OTHER):
+        return "other"
     if name.startswith(("category", "categorical", "enum", "bool", "dictionary")):
         return "category"
     return "text" if name.startswith(("str", "object", "large_string", "utf8")) else "number"
 
 
 def _refuse_free_text(name: Any, values: np.ndarray) -> None:
-    """Raise if most of many texts occur once: they are no categories."""
+    """Raise if most of many texts occur once, or are lists: they are no categories."""
     known = [value for value in values if value is not None]
-    distinct = len(set(known))
+    try:
+        distinct = len(set(known))
+    except TypeError as error:
+        raise TypeError(f"Column {name!r}: {error}; {ADVICE}.") from error
     if distinct > MANY and distinct > len(known) / 2:
         raise ValueError(
             f"Column {name!r} has {distinct} different values in {len(known)} rows, so it is free "
             f"text or an identifier. Leave it out; or {ADVICE}; or give it the type category."
         )
+
+
+def holds_something(X: Any, j: int) -> bool:
+    """Return whether any value of a column of a frame or a dense array is known."""
+    if not is_frame(X):
+        return any(value is not None and value == value for value in np.asarray(X, object)[:, j])
+    if hasattr(X, "iloc"):
+        return bool(X.iloc[:, j].notna().any())
+    return X[:, j].null_count() < len(X)
+
+
+def has_gaps(y: Any) -> bool:
+    """Return whether some of classes that are objects are missing."""
+    if getattr(y, "ndim", 0) != 1 or not np.issubdtype(np.asarray(y).dtype, np.object_):
+        return False
+    return any(value is None for value in _column_values(y))
 
 
 def read_values(X: Any) -> list[np.ndarray]:

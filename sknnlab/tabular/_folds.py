@@ -30,13 +30,15 @@ def deal_folds(
     Raises
     ------
     ValueError
-        No fold holds out anything.
+        No fold holds out anything, or one names rows that there are not.
     """
     if isinstance(cv, numbers.Integral):
         folds = _dealt(int(cv), y, strata, rng)
     else:
         splits = check_cv(cv, y, classifier=strata is not None).split(X, y)
         folds = [(np.asarray(train), np.asarray(held)) for train, held in splits]
+        if any(rows.max(initial=-1) >= len(y) for fold in folds for rows in fold):
+            raise ValueError(f"cv names rows beyond the {len(y)} of X.")
     folds = [_with_every_class(*fold, strata) for fold in folds]
     folds = [fold for fold in folds if len(fold[0]) and len(fold[1])]
     if not folds:

@@ -9,12 +9,11 @@ from scipy.sparse import issparse
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import check_array
+from sklearn.preprocessing import StandardScaler
 
 from sknnlab.preprocessing import PiecewiseLinearEncoder, SquashingScaler
 from sknnlab.tabular._categories import CategoryEncoder
-from sknnlab.tabular._columns import find_categories
+from sknnlab.tabular._columns import find_categories, holds_something
 
 __all__ = ["INPUTS", "Encoder", "binned_input", "learns_from_targets", "squashed_input"]
 
@@ -22,16 +21,12 @@ N_BINS = 16
 MOST_BINS = 2048  # of all columns: a wide table has fewer of each
 
 
-def _without_infinities(X: Any) -> np.ndarray:
-    """Return numbers and gaps; the squashing would take infinities for what they are not."""
-    return check_array(X, dtype=[np.float64, np.float32], ensure_all_finite="allow-nan")
-
-
 def squashed_input(X: Any, categories: np.ndarray, **encoder: Any) -> Any:
     """Return a transformer of tables like X: one column for each number, all squashed.
 
     Numbers and encoded categories are scaled alike. A missing number becomes 0, which is the
-    median's place. Sparse X stays sparse and is not centered.
+    median's place; a column of categories that holds none is left out. Sparse X stays sparse
+    and is not centered.
 
     Parameters
     ----------
@@ -40,17 +35,26 @@ def squashed_input(X: Any, categories: np.ndarray, **encoder: Any) -> Any:
         Which columns hold categories; see `find_categories`.
     **encoder
         Parameters of `CategoryEncoder`.
+
+    Raises
+    ------
+    ValueError
+        No column is left.
     """
     filled = SimpleImputer(strategy="constant", fill_value=0, keep_empty_features=True)
     if issparse(X):
         return make_pipeline(SquashingScaler(), filled)
-    checked = FunctionTransformer(_without_infinities, feature_names_out="one-to-one")
+    # the identity, and refuses infinities, which squashing would take for far values
+    checked = StandardScaler(with_mean=False, with_std=False)
     numbers = make_pipeline(checked, SquashingScaler(), filled)
     codes = make_pipeline(CategoryEncoder(**encoder), SquashingScaler())
+    known = [j for j in np.flatnonzero(categories).tolist() if holds_something(X, j)]
+    if categories.all() and not known:
+        raise ValueError(f"X of shape {X.shape} has no number and no category; nothing is known.")
     return ColumnTransformer(
         [
             ("numbers", numbers, np.flatnonzero(~categories)),
-            ("categories", codes, np.flatnonzero(categories)),
+            ("categories", codes, known),
         ],
         sparse_threshold=0,
     ).set_output(transform="default")
