@@ -8,7 +8,7 @@ import pytest
 import scipy.sparse
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.special import expit, softmax
-from sklearn.base import clone, is_classifier
+from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.datasets import make_multilabel_classification
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import GridSearchCV, KFold
@@ -20,8 +20,8 @@ from sknnlab import TabularMLPClassifier, TabularMLPRegressor
 from sknnlab.losses import Quantile
 from sknnlab.tabular._base import plan
 from sknnlab.tabular._folds import deal_folds
-from sknnlab.tabular._members import as_input
-from sknnlab.tabular._probabilities import best_temperature, error_times_log_loss
+from sknnlab.tabular._members import Judge, as_input
+from sknnlab.tabular._probabilities import best_temperature, score_of_epoch
 
 BRIEF = {"hidden_layer_sizes": (16,), "max_iter": 8, "random_state": 0}
 BOTH = [TabularMLPClassifier(**BRIEF), TabularMLPRegressor(**BRIEF)]
@@ -128,8 +128,8 @@ def test_members_take_turns_over_encodings_and_folds(iris):
     folds = list(KFold(5, shuffle=True, random_state=0).split(X))
     model = brief(TabularMLPClassifier, 5, cv=folds).fit(X, y)
     widths = [net.n_features_in_ for net in model.estimators_]
-    assert widths[::2] == [4] * 3
-    assert min(widths[1::2]) > 4
+    assert widths[:5:2] == [4] * 3
+    assert min(widths[1:5:2]) > 4
     sizes = set(map(id, model.encoders_))
     assert len(sizes) == 2
     same = brief(TabularMLPClassifier, 5, cv=KFold(5, shuffle=True, random_state=0)).fit(X, y)
@@ -138,17 +138,51 @@ def test_members_take_turns_over_encodings_and_folds(iris):
     assert with_one_encoding.estimators_[0].n_features_in_ == 4
 
 
-def test_the_kept_epoch_scores_best_by_error_times_log_loss(iris):
+def test_the_kept_epoch_has_the_best_log_loss_times_the_root_of_the_error(iris):
     X, y = iris
     rows, held = next(iter(KFold(3, shuffle=True, random_state=0).split(X)))
     model = brief(TabularMLPClassifier, 1, cv=[(rows, held)]).fit(X, y)
     net, Z = model.estimators_[0], model.encoders_[0].transform(X[held])
-    assert_allclose(max(net.validation_scores_), error_times_log_loss(net, Z, y[held]), rtol=1e-3)
     raw = net.decision_function(Z)
     losses = [log_loss(y[held], softmax(raw / t, axis=1)) for t in (0.35, 0.5, 0.7, 1, 1.4, 2)]
     error = 1 - accuracy_score(y[held], net.predict(Z))
-    expected = -(error + 1 / len(held)) * min(losses)
-    assert_allclose(error_times_log_loss(net, Z, y[held]), expected, rtol=1e-6)
+    expected = -np.cbrt(error + 1 / len(held)) * min(losses)
+    assert_allclose(max(net.validation_scores_), expected, rtol=1e-3)
+    score = score_of_epoch(raw, y[held], "multiclass")
+    assert_allclose(score(np.arange(len(held))), expected, rtol=1e-6)
+
+
+def test_a_judge_notes_what_the_best_epoch_of_one_half_says_of_the_other():
+    said = np.array([[0.0, 3, 9, 9], [5, 4, 1, 0], [9, 9, 2, 1]])  # of three epochs
+
+    class Net(BaseEstimator):
+        def predict(self, X):
+            return said[self.epoch]
+
+    judge, net = Judge(lambda said, y, w: lambda rows: -said[rows].sum()), Net()
+    for net.epoch in range(3):
+        judge(net, np.zeros((4, 1)), np.zeros(4))
+    # by rows 0 and 2 the second epoch is best, by rows 1 and 3 the last
+    assert_array_equal(judge.crossed[:, 0], [5, 4, 1, 0])
+
+
+def test_linear_models_join_where_rows_are_few(rng):
+    X = rng.normal(size=(150, 10))
+    y = X @ rng.normal(size=10) + 3 * rng.normal(size=150)
+    model = brief(TabularMLPRegressor, 3).fit(X, y)
+    assert [len(net.coefs_) for net in model.estimators_] == [2, 2, 2, 1, 1]
+    assert_allclose(model.weights_.sum(), 1)
+    assert model.weights_[-1] > 0
+    assert model.weights_[-1] == model.weights_[-2]
+    assert max(model.history_["member"]) == 2
+    assert model.encoders_[-1] is model.encoders_[1]
+
+
+def test_the_share_of_linear_models_does_not_depend_on_the_unit_of_weights(iris):
+    X, y = iris
+    weights = 1 + np.arange(len(y)) % 2
+    models = [brief(TabularMLPClassifier).fit(X, y, weights * unit) for unit in (1, 2.0**-40)]
+    assert_array_equal(*(model.predict_proba(X) for model in models))
 
 
 def test_a_temperature_is_found(rng):
@@ -402,14 +436,15 @@ def test_verbose_says_what_is_kept(iris, capsys):
 
 
 def test_batches_and_epochs_follow_the_number_of_rows():
-    assert plan(20, "auto", "auto") == (20, 512)
-    assert plan(500, "auto", "auto") == (64, 128)
-    assert [plan(n, "auto", "auto") for n in (6_000, 15_000, 10**6)] == [
-        (64, 32),
-        (128, 32),
+    assert plan(20, "auto", "auto", 1000) == (20, 512)
+    assert plan(500, "auto", "auto", 1000) == (64, 128)
+    assert plan(500, "auto", "auto", 500) == (64, 64)
+    assert [plan(n, "auto", "auto", 500) for n in (6_000, 15_000, 10**6)] == [
+        (64, 28),
+        (128, 28),
         (256, 16),
     ]
-    assert plan(30, 64, 7) == (30, 7)
+    assert plan(30, 64, 7, 500) == (30, 7)
 
 
 # -- few rows and bad input ----------------------------------------------------------------
@@ -503,6 +538,38 @@ def test_infinities_in_a_frame_are_refused(iris):
     frame.loc[3, "b"] = np.inf
     with pytest.raises(ValueError, match="infinity"):
         brief(TabularMLPClassifier).fit(frame, iris[1])
+
+
+@pytest.mark.parametrize("gap", [None, np.nan])
+def test_classes_with_gaps_are_refused(gap, iris):
+    y = np.array(["a", "b", gap] * 50, object)
+    with pytest.raises(ValueError, match=r"contains (gaps|NaN)"):
+        brief(TabularMLPClassifier).fit(iris[0], y)
+
+
+def test_a_column_of_categories_that_holds_none_is_left_out(rng):
+    X = np.column_stack([rng.normal(size=60), [None] * 60]).astype(object)
+    y = (X[:, 0] > 0).astype(int)
+    model = brief(TabularMLPClassifier, categorical_features=[1]).fit(X, y)
+    assert model.estimators_[0].n_features_in_ == 1
+    known = np.column_stack([X[:, 0], ["new"] * 60]).astype(object)
+    assert_array_equal(model.predict(known), model.predict(X))
+    with pytest.raises(ValueError, match="nothing is known"):
+        brief(TabularMLPClassifier, categorical_features=[0]).fit(X[:, 1:], y)
+
+
+def test_lists_in_a_frame_and_folds_beyond_its_rows_are_refused(iris):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(iris[0], columns=list("abcd")).assign(names=[["a", "b"]] * len(iris[0]))
+    with pytest.raises(TypeError, match="'names'"):
+        brief(TabularMLPClassifier).fit(frame, iris[1])
+    with pytest.raises(ValueError, match="rows beyond the 150"):
+        brief(TabularMLPClassifier, cv=[(np.arange(100), [150])]).fit(*iris)
+
+
+def test_targets_too_large_to_square_are_refused(iris):
+    with pytest.raises(ValueError, match="divide y"):
+        brief(TabularMLPRegressor).fit(iris[0], iris[1] * 1e300)
 
 
 def test_rows_that_nobody_can_hold_out_are_refused():

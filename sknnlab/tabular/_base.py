@@ -11,7 +11,8 @@ import copy
 import math
 import warnings
 from abc import ABC, abstractmethod
-from typing import Any, ClassVar, NamedTuple
+from itertools import zip_longest
+from typing import Any, ClassVar
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -37,25 +38,23 @@ from sknnlab.optimizers import Adam
 from sknnlab.tabular._columns import is_frame
 from sknnlab.tabular._folds import deal_folds
 from sknnlab.tabular._inputs import INPUTS, Encoder, learns_from_targets
-from sknnlab.tabular._members import Member, as_input, say, take, train
+from sknnlab.tabular._members import Judge, Member, Score, as_input, say, take, train
+from sknnlab.tabular._weighing import Weighing
 
 __all__ = ["TabularMLP"]
 
-SHARES = (0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9, 0.0, 1.0)  # of equals the first is best
-MARGIN = 0.99  # another kind of mean must be better by more than noise
 BATCHES = ((20_000, 256), (10_000, 128), (0, 64))  # from how many rows on, and rows per step
-EPOCHS = (32, 512)  # fewest and most
+EPOCHS = (28, 512)  # fewest and most
 MANY, FEWER = 100_000, 16  # rows from which on fewer epochs predict as well, within 1 %
-STEPS = 1000  # where the epochs are in between
-
-
-class Pooled(NamedTuple):
-    """What a kind of mean, "arithmetic" or "geometric", comes to on the rows held out."""
-
-    pooling: str
-    shares: list[float]
-    loss: float
-    score: float
+LINEAR_ROWS = 10_000  # up to here linear members join
+LINEAR = {  # the parameters of their models
+    "hidden_layer_sizes": (),
+    "initializer": "zeros",
+    "solver": "lbfgs",
+    "alpha": 10.0,
+    "max_iter": 100,
+    "dtype": "float32",
+}
 
 
 class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
@@ -65,6 +64,7 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
     encodings: tuple[str, ...]
 
     _poolings: ClassVar[tuple[str, ...]] = ("arithmetic",)
+    _steps: ClassVar[int]  # at least, where rows are few
 
     @abstractmethod
     def _read_targets(self, y: Any) -> np.ndarray:
@@ -93,6 +93,14 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
     @abstractmethod
     def _network(self, **settings: Any) -> Any:
         """Return an untrained member with these settings."""
+
+    @abstractmethod
+    def _linear(self, **settings: Any) -> Any:
+        """Return an untrained linear member with these settings."""
+
+    @abstractmethod
+    def _judged(self, said: np.ndarray, y: np.ndarray, sample_weight: Any) -> Score:
+        """Return the score by which epochs are chosen, of what a member says."""
 
     @abstractmethod
     def _temperature(self, said: np.ndarray, codes: np.ndarray, sample_weight: Any) -> float:
@@ -147,7 +155,7 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
             X, y = self._read(X, y, reset=True)
             y, weights = self._read_targets(y), check_sample_weight(sample_weight, X)
             X, y, weights, kept = _without_zeros(X, y, weights)
-            weights = self._learn_targets(y, weights)
+            weights = _of_mean_one(self._learn_targets(y, weights))
             members, folds = self._trained(X, y, weights, kept)
             self._weigh(members, folds, self._codes(y), weights)
             self._take_over(members)
@@ -228,7 +236,7 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
             delayed(train)(
                 one, inputs[one.kind], targets, encoder_y, weights, folds[one.fold], task, owner
             )
-            for one, task in zip(members, tasks, strict=True)
+            for one, task in zip_longest(members, tasks)  # of networks alone, which come first
         )
         if owner is not None:
             self._callback_fit_ctx.call_on_fit_task_end(estimator=self, X=X, y=y)
@@ -247,17 +255,23 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
             name = f"member {i + 1} of {self.n_estimators} ({kinds[kind]})"
             part = encoder.of(kinds[kind], int(seed))
             members.append(Member(network, part, kind, fold, name if self.verbose else ""))
+        used = sorted({one.fold for one in members}) if len(y) <= LINEAR_ROWS else []
+        for fold, seed in zip(
+            used, rng.randint(np.iinfo(np.int32).max, size=len(used)), strict=True
+        ):
+            linear, part = self._linear(**LINEAR), encoder.of(kinds[-1], int(seed))
+            members.append(Member(linear, part, len(kinds) - 1, fold, linear=True))
         return members
 
     def _kinds(self, X: Any) -> list[str]:
         """Return the inputs; bins of sparse rows would not be sparse, so these have none."""
         if issparse(X) and "squashed" in self.encodings:
             return ["squashed"]
-        return list(self.encodings)[: self.n_estimators]
+        return list(self.encodings)
 
     def _settings(self, n_rows: int, seed: int) -> dict[str, Any]:
         """Return the parameters that members of both kinds of targets share."""
-        batch, epochs = plan(n_rows, self.batch_size, self.max_iter)
+        batch, epochs = plan(n_rows, self.batch_size, self.max_iter, self._steps)
         n_layers = len(np.atleast_1d(self.hidden_layer_sizes))
         return {
             "hidden_layer_sizes": self.hidden_layer_sizes,
@@ -273,6 +287,7 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
             "early_stopping": True,
             "n_iter_no_change": math.inf,
             "dtype": "float32",
+            "scoring": Judge(self._judged),
             "random_state": seed,
         }
 
@@ -297,68 +312,20 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
 
     def _weigh(self, members: list[Member], folds: list, y: np.ndarray, weights: Any) -> None:
         """Set temperatures, weights and the score by the rows that were held out."""
-        kinds = range(1 + max(member.kind for member in members))
-        groups = [[one for one in members if one.kind == kind] for kind in kinds]
-        temperatures = [self._kind_temperature(group, folds, y, weights) for group in groups]
-        best = self._pooled(self._poolings[0], groups, temperatures, folds, y, weights)
-        for pooling in self._poolings[1:] if len(groups) > 1 else ():
-            other = self._pooled(pooling, groups, temperatures, folds, y, weights)
-            best = other if other.loss < MARGIN * best.loss else best
-        self.pooling_ = best.pooling
-        self.temperatures_ = np.array([temperatures[one.kind] for one in members])
-        self.weights_ = np.array([best.shares[one.kind] / len(groups[one.kind]) for one in members])
-        self.held_out_score_ = best.score
+        best = Weighing(self, members, folds, y, weights).best()
+        self.pooling_, self.held_out_score_ = best.pooling, best.score
+        self.temperatures_, self.weights_ = best.temperatures, best.weights
 
-    def _pooled(
-        self,
-        pooling: str,
-        groups: list[list[Member]],
-        temperatures: list[float],
-        folds: list,
-        y: np.ndarray,
-        weights: Any,
-    ) -> Pooled:
-        """Return what comes of one kind of mean, on the folds that all encodings held out."""
-        self.pooling_ = pooling
-        said = [self._by_fold(*one) for one in zip(groups, temperatures, strict=True)]
-        shared = [fold for fold in said[0] if all(fold in one for one in said)]
-        rows = np.concatenate([folds[fold][1] for fold in shared])
-        parts = [np.concatenate([one[fold] for fold in shared]) for one in said]
-        y, weights = y[rows], None if weights is None else weights[rows]
-        shares = self._best_shares(parts, y, weights)
-        values = self._mixed(shares, parts)
-        loss = self._loss_of(values, y, weights)
-        return Pooled(pooling, shares, loss, self._score_of(values, y, weights, self.scoring))
+    def _scored(self, values: np.ndarray, codes: np.ndarray, weights: Any) -> Score:
+        """Return the score of values by rows: the user's, or minus the loss."""
 
-    def _kind_temperature(
-        self, group: list[Member], folds: list, y: np.ndarray, weights: Any
-    ) -> float:
-        rows = np.concatenate([folds[one.fold][1] for one in group])
-        said = np.concatenate([one.held_out for one in group])
-        return self._temperature(said, y[rows], None if weights is None else weights[rows])
-
-    def _by_fold(self, group: list[Member], temperature: float) -> dict[int, np.ndarray]:
-        """Return the mean value of the members that held out the same fold."""
-        values: dict[int, list[np.ndarray]] = {}
-        for one in group:
-            values.setdefault(one.fold, []).append(self._values(one.held_out, temperature))
-        return {
-            fold: self._mixed([1 / len(some)] * len(some), some) for fold, some in values.items()
-        }
-
-    def _best_shares(self, parts: list[np.ndarray], y: np.ndarray, weights: Any) -> list[float]:
-        """Return how much each kind of input counts."""
-        if len(parts) == 1:
-            return [1.0]
-
-        def quality(share: float) -> float:
-            values = self._mixed([share, 1 - share], parts)
+        def score(rows: np.ndarray) -> float:
+            known = None if weights is None else weights[rows]
             if self.scoring is None:
-                return -self._loss_of(values, y, weights)
-            return self._score_of(values, y, weights, self.scoring)
+                return -self._loss_of(values[rows], codes[rows], known)
+            return self._score_of(values[rows], codes[rows], known, self.scoring)
 
-        best = max(SHARES, key=quality)
-        return [best, 1 - best]
+        return score
 
     def _score_of(self, values: np.ndarray, y: np.ndarray, weights: Any, scoring: Any) -> float:
         """Return what a scorer says of values; `y` are codes."""
@@ -380,12 +347,12 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
         """Set what is kept of the members."""
         self.estimators_ = [one.estimator for one in members]
         self.encoders_ = [one.encoder for one in members]
-        self.n_iter_ = max(one.n_iter_ for one in self.estimators_)
-        columns = self.estimators_[0].history_
-        lengths = [len(one.history_["epoch"]) for one in self.estimators_]
-        self.history_ = {"member": np.repeat(np.arange(len(members)), lengths).tolist()}
-        for name in columns:
-            self.history_[name] = [v for one in self.estimators_ for v in one.history_[name]]
+        networks = [one.estimator for one in members if not one.linear]
+        self.n_iter_ = max(one.n_iter_ for one in networks)
+        lengths = [len(one.history_["epoch"]) for one in networks]
+        self.history_ = {"member": np.repeat(np.arange(len(networks)), lengths).tolist()}
+        for name in networks[0].history_:
+            self.history_[name] = [v for one in networks for v in one.history_[name]]
 
     # -- prediction -----------------------------------------------------------------
 
@@ -433,13 +400,13 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
         return tags
 
 
-def plan(n_rows: int, batch_size: Any, max_iter: Any) -> tuple[int, int]:
+def plan(n_rows: int, batch_size: Any, max_iter: Any, steps: int) -> tuple[int, int]:
     """Return the rows per step and the epochs, where the user has not chosen them."""
     if batch_size == "auto":
         batch_size = next(batch for least, batch in BATCHES if n_rows >= least)
     batch = min(n_rows, batch_size)
     fewest, most = (FEWER, FEWER) if n_rows >= MANY else EPOCHS
-    epochs = min(most, max(fewest, math.ceil(STEPS * batch / n_rows)))
+    epochs = min(most, max(fewest, math.ceil(steps * batch / n_rows)))
     return batch, epochs if max_iter == "auto" else max_iter
 
 
@@ -449,6 +416,14 @@ def _without_zeros(X: Any, y: np.ndarray, weights: Any) -> tuple[Any, np.ndarray
         return X, y, weights, None
     kept = np.flatnonzero(weights)
     return take(X, kept), y[kept], weights[kept], kept
+
+
+def _of_mean_one(weights: Any) -> Any:
+    """Return weights whose unit does not matter to a penalty."""
+    if weights is None:
+        return None
+    weights = weights / weights.max()
+    return weights / weights.mean()
 
 
 def _among(cv: Any, kept: np.ndarray | None) -> Any:

@@ -14,13 +14,15 @@ from sknnlab._estimators.weights import ClassWeights
 from sknnlab.losses import REGRESSOR_LOSSES, LogLoss, Loss, check_kind
 from sknnlab.neural_network import MLPClassifier, MLPRegressor
 from sknnlab.tabular._base import TabularMLP
+from sknnlab.tabular._columns import has_gaps
 from sknnlab.tabular._docs import documented
+from sknnlab.tabular._members import Score
 from sknnlab.tabular._probabilities import (
     added,
     best_temperature,
-    error_times_log_loss,
     log_probabilities,
     mean_log_loss,
+    score_of_epoch,
 )
 
 __all__ = ["TabularMLPClassifier", "TabularMLPRegressor"]
@@ -45,8 +47,8 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
     {cv}
     scoring : str, callable or None, default=None
         A scorer that decides which epochs are kept and how the encodings are weighed. None
-        keeps the epoch of the least (error + 1 / n) times log-loss at its best temperature,
-        and weighs by log-loss.
+        keeps the epoch of the least log-loss, at its best temperature, times the cube root of
+        (error + 1 / n), and weighs by log-loss.
     calibrate : bool, default=True
         Whether the raw scores of each encoding are divided by the temperature that is best on
         the rows held out.
@@ -93,6 +95,7 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
     classes_: np.ndarray
 
     _poolings = ("arithmetic", "geometric")
+    _steps = 500
 
     def __init__(
         self,
@@ -136,6 +139,8 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
         return Labels(self._target_kind, self.classes_)
 
     def _read_targets(self, y: Any) -> np.ndarray:
+        if has_gaps(y):
+            raise ValueError("Input y contains gaps (None or NaN); leave these rows out.")
         y, _ = classification_targets(y)
         return np.asarray(y.toarray() if hasattr(y, "toarray") else y)
 
@@ -170,8 +175,16 @@ class TabularMLPClassifier(ClassifierMixin, TabularMLP):
             **settings,
             loss=LogLoss(label_smoothing=self.label_smoothing),
             learning_rate_init=0.04 if given == "auto" else given,
-            scoring=error_times_log_loss if self.scoring is None else self.scoring,
         )
+
+    def _linear(self, **settings: Any) -> MLPClassifier:
+        return MLPClassifier(**settings)
+
+    def _judged(self, said: np.ndarray, y: np.ndarray, sample_weight: Any) -> Score:
+        codes = self._codes(y)
+        if self.scoring is not None or len(self.classes_) == 1:
+            return self._scored(self._values(said, 1.0), codes, sample_weight)
+        return score_of_epoch(said, codes, self._target_kind, sample_weight)
 
     def _temperature(self, said: np.ndarray, codes: np.ndarray, sample_weight: Any) -> float:
         if not self.calibrate or len(self.classes_) == 1:
@@ -307,6 +320,8 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
     True
     """
 
+    _steps = 1000
+
     def __init__(
         self,
         n_estimators: int = 4,
@@ -359,7 +374,10 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         if self._loss.link == "exp":  # a factor is all that the loss allows
             self._center, scale = np.zeros_like(mean), mean
         else:
-            variance = np.average((columns - mean) ** 2, axis=0, weights=sample_weight)
+            with np.errstate(over="ignore"):
+                variance = np.average((columns - mean) ** 2, axis=0, weights=sample_weight)
+            if not np.isfinite(variance).all():
+                raise ValueError("The variance of y is too large for floats; divide y.")
             self._center, scale = mean, np.sqrt(variance)
         self._scale = np.where(scale > 0, scale, 1.0)
         self._range = (columns.min(axis=0) - self._center, columns.max(axis=0) - self._center)
@@ -388,8 +406,13 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
             **settings,
             loss=self._loss,
             learning_rate_init=0.07 if given == "auto" else given,
-            scoring="loss" if self.scoring is None else InUnits(self, self.scoring),
         )
+
+    def _linear(self, **settings: Any) -> MLPRegressor:
+        return MLPRegressor(loss=self._loss, **settings)
+
+    def _judged(self, said: np.ndarray, y: np.ndarray, sample_weight: Any) -> Score:
+        return self._scored(self._values(said, 1.0), y.reshape(len(y), -1), sample_weight)
 
     def _temperature(self, said: np.ndarray, codes: np.ndarray, sample_weight: Any) -> float:
         return 1.0
@@ -419,23 +442,3 @@ class TabularMLPRegressor(RegressorMixin, TabularMLP):
         loss = REGRESSOR_LOSSES.get(self.loss) if named else self.loss
         tags.target_tags.positive_only = bool(getattr(loss, "positive_only", False))
         return tags
-
-
-class InUnits:
-    """A user's scorer of a member, whose targets are in units of their own.
-
-    Parameters
-    ----------
-    owner : TabularMLPRegressor
-        Knows the units.
-    scoring : str or callable
-    """
-
-    def __init__(self, owner: TabularMLPRegressor, scoring: Any):
-        self._owner, self._scoring = owner, scoring
-
-    def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the score of a member's predictions in the user's units."""
-        values = estimator.predict(X).reshape(len(y), -1).astype(np.float64)
-        codes = np.reshape(y, (len(y), -1))
-        return self._owner._score_of(values, codes, sample_weight, self._scoring)

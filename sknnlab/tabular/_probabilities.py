@@ -7,7 +7,7 @@ classes (n, 2), for multilabel (n, labels, 2). Codes are the class numbers, (n,)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -16,10 +16,9 @@ from scipy.special import log_expit, log_softmax
 __all__ = [
     "added",
     "best_temperature",
-    "error_rate",
-    "error_times_log_loss",
     "log_probabilities",
     "mean_log_loss",
+    "score_of_epoch",
 ]
 
 TEMPERATURES = np.geomspace(0.2, 4, 61)
@@ -40,16 +39,21 @@ def added(total: np.ndarray | None, log_proba: np.ndarray, weight: float) -> np.
     return part if total is None else np.logaddexp(total, part)
 
 
+def log_losses(log_proba: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return minus the log probability of each row's class, the mean over labels."""
+    own = np.take_along_axis(log_proba, codes[..., np.newaxis], axis=-1)
+    return -own.reshape(len(codes), -1).mean(axis=1)
+
+
 def mean_log_loss(log_proba: np.ndarray, codes: np.ndarray, weights: Any = None) -> float:
     """Return the mean over rows, and labels, of minus the log probability of the class."""
-    own = np.take_along_axis(log_proba, codes[..., np.newaxis], axis=-1)
-    return -float(np.average(own.reshape(len(codes), -1).mean(axis=1), weights=weights))
+    return float(np.average(log_losses(log_proba, codes), weights=weights))
 
 
-def error_rate(log_proba: np.ndarray, codes: np.ndarray, weights: Any = None) -> float:
-    """Return the share of rows, or of labels, whose most probable class is another."""
+def errors(log_proba: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Return of each row whether its most probable class is another, the mean over labels."""
     wrong = log_proba.argmax(axis=-1) != codes
-    return float(np.average(wrong.reshape(len(codes), -1).mean(axis=1), weights=weights))
+    return wrong.reshape(len(codes), -1).mean(axis=1)
 
 
 def best_temperature(
@@ -71,18 +75,21 @@ def best_temperature(
     )
 
 
-def error_times_log_loss(estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
-    """Score an epoch: minus (error + 1 / n) times the log-loss at its best temperature.
+def score_of_epoch(
+    raw: np.ndarray, codes: np.ndarray, kind: str, weights: np.ndarray | None = None
+) -> Callable[[np.ndarray], float]:
+    """Return how good raw scores are on some rows: minus log-loss times cbrt(error + 1 / n).
 
-    Label smoothing and training to the end move the scale of the raw scores; it is set right
-    afterwards, so that it must not choose the epoch.
+    The log-loss is that at its best temperature: label smoothing and training to the end
+    move the scale of the raw scores, which is set right afterwards and must not choose.
     """
-    kind, raw = estimator._target_kind, estimator.decision_function(X)
-    codes = np.asarray(y, np.intp) if kind == "multilabel" else _codes(estimator.classes_, y)
-    least, _ = best_temperature(raw, codes, kind, sample_weight, COARSE)
-    error = error_rate(log_probabilities(raw, kind), codes, sample_weight)
-    return -(error + 1 / len(codes)) * least
+    losses = np.stack([log_losses(log_probabilities(raw, kind, t), codes) for t in COARSE])
+    wrong = errors(log_probabilities(raw, kind), codes)
 
+    def score(rows: np.ndarray) -> float:
+        known = None if weights is None else weights[rows]
+        least = np.average(losses[:, rows], axis=1, weights=known).min()
+        error = np.average(wrong[rows], weights=known)
+        return -float(least * np.cbrt(error + 1 / len(rows)))
 
-def _codes(classes: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.searchsorted(classes, y)
+    return score
