@@ -192,6 +192,14 @@ def test_finishing_raises_the_score_or_leaves_what_it_found():
     assert finished.final_score > plain.final_score
 
 
+def test_plain_descent_is_finished_with_adam_where_that_is_better():
+    X, y = FRIEDMAN
+    model = MLPRegressor(optimizer="sgd", learning_rate_init=0.01, max_iter=40, random_state=0)
+    repaired = repair(model, scale(X), scale(y), finish=True)
+    assert any(one.kept and "optimizer='adam'" in one.change for one in repaired.rounds)
+    assert repaired.estimator.optimizer == "adam"
+
+
 def test_rounds_and_budget_are_limits():
     model, X, y, _ = FAULTS["unscaled"]
     model = clone(model).set_params(initializer="zeros", random_state=0)

@@ -32,6 +32,7 @@ __all__ = [
 
 CONSTANT = 1e-6  # below it a column of float32 does not vary
 ROUNDING = 1e-3  # of float32, in means and deviations of standardized columns
+FEWEST = 20  # epochs that are worth a try
 HALF_LINEAR = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "mish", "maxout")
 
 
@@ -57,7 +58,7 @@ def another_rate(estimator: Any, factor: float) -> list[SetParams]:
 
 def longer(estimator: Any, factor: int = 2) -> list[Remedy]:
     """Return more epochs."""
-    return [SetParams({"max_iter": int(factor * estimator.max_iter)})]
+    return [SetParams({"max_iter": max(int(factor * estimator.max_iter), FEWEST)})]
 
 
 def wider(estimator: Any, factor: float) -> list[Remedy]:

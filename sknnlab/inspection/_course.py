@@ -15,6 +15,8 @@ from sknnlab.inspection._wrappers import at_path, path_to_network
 
 __all__ = ["Course"]
 
+USUAL = 50  # epochs of a healthy fit, where fewer are configured
+
 
 class Course:
     """What a repair goes through.
@@ -39,7 +41,7 @@ class Course:
     def __init__(self, estimator: Any, trials: Trials, budget: float):
         self.estimator, self.trials = estimator, trials
         self.rounds: list[Round] = []
-        self._left, self._usual = budget, _epochs(estimator)
+        self._left, self._usual = budget, max(_epochs(estimator), USUAL)
         self._now: Trial | None = None
         self._tried: set[Remedy] = set()
         self._past: list[tuple[Any, Trial]] = []
@@ -88,7 +90,7 @@ class Course:
             kept = not lost and self._cured(changed, finding)
         else:
             self._tried.add(remedy)
-            kept = after.better_than(before)
+            kept = not before.no_worse_than(after)  # what chance explains is no rise
         self.rounds.append(Round(number, finding, remedy, before.score, after.score, kept))
         if kept:
             self._past.append((self.estimator, before))
