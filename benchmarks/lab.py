@@ -12,7 +12,8 @@ reaches 95 % of the score (accuracy or R^2 on test rows) of the home without the
 the processor, one thread, over those of the healthy run's fit.
 
 With `--store` each result is a line of JSON in that file, and a run leaves out what is
-there. `--seeds` are other seeds than those that the lab was developed on.
+there; `--report` only prints what is. `--seeds` are other seeds than those that the lab was
+developed on.
 """
 
 from __future__ import annotations
@@ -262,6 +263,11 @@ def misses(store: Store, runs: list[Run]) -> Iterator[str]:
             yield f"- changed: {run.name}"
 
 
+def parts(runs: list[Run]) -> list[list[Run]]:
+    """Return the runs of each half."""
+    return [[run for run in runs if run.half == half] for half in ("diagnosis", "repair")]
+
+
 def main() -> None:
     arguments = parse()
     seeds = [0] if arguments.quick else arguments.seeds
@@ -284,14 +290,16 @@ def main() -> None:
         for home in homes
     ]
     store = Store(arguments.store)
-    failures = list(fill(store, arguments.folder, runs))
+    failures = [] if arguments.report else list(fill(store, arguments.folder, runs))
+    done = [sum(run in store.results for run in part) for part in (runs, *parts(runs))]
     report = "\n".join(
         [
             "## The lab",
             f"\n{versions()}\n",
             "`python -m benchmarks.lab FOLDER`\n",
             f"{2 * len(faults)} faults and {len(homes)} healthy configurations, seeds "
-            f"{', '.join(map(str, seeds))}.\n",
+            f"{', '.join(map(str, seeds))}: {done[0]} of {len(runs)} runs, {done[1]} of them "
+            f"diagnoses and {done[2]} repairs.\n",
             *summary(store, runs),
             "\n### By fault\n",
             *by_fault(store, runs),
@@ -315,6 +323,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--homes", nargs="+", help="healthy configurations; default all")
     halves = ["diagnosis", "repair"]
     parser.add_argument("--halves", nargs="+", default=halves, choices=halves)
+    parser.add_argument("--report", action="store_true", help="tables of what the store holds")
     parser.add_argument("--write", type=pathlib.Path, help="write the tables into this file")
     return parser.parse_args()
 

@@ -16,9 +16,11 @@ from sknnlab._estimators.configuration import configure
 from sknnlab.inspection._findings import threshold
 from sknnlab.inspection._remedies import Decide, PutBefore, Remedy, SetParams
 from sknnlab.inspection._subject import Subject
+from sknnlab.optimizers import SGD, Momentum, Nesterov
 from sknnlab.preprocessing import ImageCenterer, SquashingScaler
 
 __all__ = [
+    "adaptive",
     "against_memorizing",
     "another_rate",
     "initializers",
@@ -32,6 +34,7 @@ __all__ = [
 
 CONSTANT = 1e-6  # below it a column of float32 does not vary
 ROUNDING = 1e-3  # of float32, in means and deviations of standardized columns
+PLAIN_DESCENT = (SGD, Momentum, Nesterov)
 FEWEST = 20  # epochs that are worth a try
 HALF_LINEAR = ("relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "swish", "mish", "maxout")
 
@@ -54,6 +57,14 @@ def another_rate(estimator: Any, factor: float) -> list[SetParams]:
         return []
     rate = rounded(factor * configuration.rates.start, 2)
     return [SetParams({"learning_rate_init": rate})]
+
+
+def adaptive(estimator: Any) -> list[Remedy]:
+    """Return Adam instead of plain descent."""
+    if type(configure(estimator, per_batch_penalty=False).solver) not in PLAIN_DESCENT:
+        return []
+    rates = ("auto", 0.01)
+    return [SetParams({"optimizer": "adam", "learning_rate_init": rate}) for rate in rates]
 
 
 def longer(estimator: Any, factor: int = 2) -> list[Remedy]:

@@ -77,7 +77,8 @@ class Course:
     def back_to_best(self) -> None:
         """Return to the best that there was, where the last is worse by more than chance."""
         for estimator, trial in self._past:
-            if not self.now.no_worse_than(trial):
+            lost = trial.better_than(self.trials.trivial)  # else there is nothing to lose
+            if lost and not self.now.no_worse_than(trial):
                 self.estimator, self._now = estimator, trial
 
     def _try(self, number: int, finding: Finding, remedy: Remedy, cure: bool) -> bool:

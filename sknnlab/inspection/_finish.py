@@ -5,20 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from sknnlab._estimators.base import NeuralNetwork
-from sknnlab._estimators.configuration import configure
-from sknnlab.inspection._choices import another_rate, longer, rounded
+from sknnlab.inspection._choices import adaptive, another_rate, longer, rounded
 from sknnlab.inspection._course import Course
 from sknnlab.inspection._diagnose import examine
 from sknnlab.inspection._findings import Findings
 from sknnlab.inspection._remedies import Remedy, SetParams
 from sknnlab.inspection._training import sweep
 from sknnlab.inspection._wrappers import at_path, fitted_network, path_to_network
-from sknnlab.optimizers import SGD, Momentum, Nesterov
 
 __all__ = ["finish"]
 
 DOUBLINGS = 2  # of the epochs, at most
-PLAIN = (SGD, Momentum, Nesterov)
 ALIKE = 1.5  # times a rate: not another one
 
 
@@ -42,11 +39,10 @@ def _warnings(course: Course) -> None:
 def _optimizer(course: Course) -> None:
     """Try Adam instead of plain descent."""
     network = _trained(course)
-    if network is None or type(configure(network, per_batch_penalty=False).solver) not in PLAIN:
+    if network is None:
         return
-    adam = [SetParams({"optimizer": "adam", "learning_rate_init": one}) for one in ("auto", 0.01)]
     reason = "gradients of different size ask for different steps"
-    _suggest(course, "one rate for all weights", "a rate for each", reason, *adam)
+    _suggest(course, "one rate for all weights", "a rate for each", reason, *adaptive(network))
 
 
 def _rate(course: Course) -> None:

@@ -13,6 +13,7 @@ from sknnlab._engine.threads import blas_threads
 from sknnlab._engine.training import Training
 from sknnlab._estimators.fitting import Run
 from sknnlab.inspection._choices import (
+    adaptive,
     against_memorizing,
     another_rate,
     initializers,
@@ -197,6 +198,7 @@ def learning_rate_range(subject: Subject, found: Findings) -> None:
             f"no suggestion: {swept.reason}",
             "a falling loss somewhere",
             reason,
+            *adaptive(found.estimator),
             *initializers(found.estimator),
             Decide("do the features tell anything of y, and are the labels right?"),
         )
