@@ -46,7 +46,7 @@ __all__ = ["TabularMLP"]
 BATCHES = ((20_000, 256), (10_000, 128), (0, 64))  # from how many rows on, and rows per step
 EPOCHS = (28, 512)  # fewest and most
 MANY, FEWER = 100_000, 16  # rows from which on fewer epochs predict as well, within 1 %
-LINEAR_ROWS = 10_000  # up to here linear members join
+LINEAR_ROWS = 50_000  # up to here linear members join
 LINEAR = {  # the parameters of their models
     "hidden_layer_sizes": (),
     "initializer": "zeros",

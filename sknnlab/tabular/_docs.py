@@ -13,7 +13,7 @@ TEXTS = {
     "n_estimators": """
 n_estimators : int, default=4
     Networks, >= 1. They take turns over `encodings`, and within one over the folds; a single
-    one has the first encoding. Eight are a little better for twice the time. Up to 10,000
+    one has the first encoding. Eight are a little better for twice the time. Up to 50,000
     rows a linear model of the last encoding joins for each fold that is held out.""",
     "network": """
 hidden_layer_sizes : int or array-like of int, default=(128, 128, 128)
