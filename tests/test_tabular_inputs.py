@@ -7,6 +7,7 @@ import pytest
 import scipy.sparse
 from sklearn import config_context
 from sklearn.base import clone
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from sknnlab.preprocessing import PiecewiseLinearEncoder, SquashingScaler
 from sknnlab.tabular import CategoryEncoder
@@ -98,6 +99,11 @@ def test_a_mask_positions_and_names_say_the_same():
         find_categories(np.ones((2, 2)), ["a"])
     with pytest.raises(TypeError, match="sparse X"):
         find_categories(scipy.sparse.csr_array(np.eye(2)), [0])
+
+
+@parametrize_with_checks([CategoryEncoder()])
+def test_the_common_checks_of_categories(estimator, check):
+    check(estimator)
 
 
 def test_two_categories_are_signs_and_more_have_a_column_each():

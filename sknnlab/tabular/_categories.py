@@ -11,12 +11,13 @@ from sklearn.preprocessing import TargetEncoder
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from sknnlab._component import check_real
-from sknnlab.tabular._columns import read_values
+from sknnlab._documentation import Documented
+from sknnlab.tabular._columns import is_frame, read_values
 
 __all__ = ["CategoryEncoder"]
 
 
-class CategoryEncoder(TransformerMixin, BaseEstimator):
+class CategoryEncoder(TransformerMixin, Documented, BaseEstimator):
     """Encode categories by how many there are.
 
     Two become one column of -1 and 1, up to `max_categories` one column of zeros and ones
@@ -40,6 +41,25 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
         The categories of each column.
     target_encoders_ : list of TargetEncoder
         One for each target; none if no column has that many categories.
+
+    Raises
+    ------
+    ValueError
+        A column of more than `max_categories` categories without a target to encode it by.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sknnlab.tabular import CategoryEncoder
+    >>> X = np.array([["yes", "red"], ["no", "green"], ["no", "blue"], [None, "red"]], object)
+    >>> encoder = CategoryEncoder().fit(X)
+    >>> encoder.get_feature_names_out()
+    array(['x0_yes', 'x1_blue', 'x1_green', 'x1_red'], dtype=object)
+    >>> encoder.transform(X)
+    array([[ 1.,  0.,  0.,  1.],
+           [-1.,  0.,  1.,  0.],
+           [-1.,  1.,  0.,  0.],
+           [ 0.,  0.,  0.,  1.]])
     """
 
     def __init__(
@@ -61,8 +81,7 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
     def fit_transform(self, X: Any, y: Any = None) -> np.ndarray:
         """Learn, and return the codes of X; means are of other rows than the encoded one."""
         check_real(self, "max_categories", 2, integer=True)
-        validate_data(self, X, skip_check_array=True)
-        values = read_values(X)
+        values = self._values(X, reset=True)
         self.categories_ = [_ordered(column) for column in values]
         codes = self._codes(values)
         large, means = codes[:, self._large()], []
@@ -77,8 +96,7 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
     def transform(self, X: Any) -> np.ndarray:
         """Return the codes of X, in float64: those of small columns, then those of large ones."""
         check_is_fitted(self)
-        validate_data(self, X, reset=False, skip_check_array=True)
-        codes = self._codes(read_values(X))
+        codes = self._codes(self._values(X, reset=False))
         large = codes[:, self._large()]
         means = [encoder.transform(large) for encoder in self.target_encoders_]
         return np.hstack([self._small(codes), *means])
@@ -96,6 +114,20 @@ class CategoryEncoder(TransformerMixin, BaseEstimator):
             means = encoder.get_feature_names_out(names[self._large()])
             out += [f"{one}_{i}" if len(self.target_encoders_) > 1 else one for one in means]
         return np.array(out, dtype=object)
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.categorical = tags.input_tags.string = tags.input_tags.allow_nan = True
+        return tags
+
+    def _values(self, X: Any, reset: bool) -> list[np.ndarray]:
+        """Return the columns of X, checked; a frame keeps the types of its columns."""
+        if is_frame(X):
+            validate_data(self, X, reset=reset, skip_check_array=True)
+        else:
+            X = X if hasattr(X, "dtype") else np.asarray(X, object)
+            X = validate_data(self, X, reset=reset, dtype=None, ensure_all_finite=False)
+        return read_values(X)
 
     def _large(self) -> np.ndarray:
         return np.array([len(found) > self.max_categories for found in self.categories_], bool)
