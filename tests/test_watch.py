@@ -142,14 +142,18 @@ def test_a_warm_start_is_a_run_of_its_own():
         assert not watched(net, *DIGITS).findings_
 
 
-def test_a_watch_goes_with_pipelines_searches_and_pickles():
-    net = MLPClassifier((8,), max_iter=4, random_state=0).set_callbacks(Watch(), LiveCurves())
+@pytest.mark.parametrize("callback", [Watch, LiveCurves])
+def test_callbacks_go_with_pipelines_searches_and_pickles(callback):
+    if callback is LiveCurves:
+        pytest.importorskip("matplotlib")
+    net = MLPClassifier((8,), max_iter=4, random_state=0).set_callbacks(callback())
     piped = make_pipeline(StandardScaler(), net)
     search = GridSearchCV(piped, {"mlpclassifier__alpha": [1e-4, 1e-2]}, cv=2, n_jobs=2)
     search.fit(*CANCER)
     again = pickle.loads(pickle.dumps(search.best_estimator_))
     assert_array_equal(again.predict(CANCER[0]), search.predict(CANCER[0]))
-    assert not clone(piped)[-1]._skl_callbacks[0].stop
+    (kept,) = clone(piped)[-1]._skl_callbacks
+    assert isinstance(kept, callback)
 
 
 LABELS = np.column_stack([DIGITS[1] > 4, DIGITS[1] % 2]).astype(int)
