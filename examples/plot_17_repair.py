@@ -70,7 +70,16 @@ plt.show()
 # Was it worth it?
 # ----------------
 # What comes back is an estimator like any other, unfitted: here a Pipeline, as a step had to be
-# put before the network. The test rows have seen none of this.
+# put before the network. The test rows have seen none of this; one network on 143 rows is right
+# by some per cent more or less, so the score is the mean of five that start from other weights.
 print(repaired.estimator)
-after = repaired.estimator.fit(X_train, y_train).score(X_test, y_test)
+scores = [
+    repaired.estimator.set_params(mlpclassifier__random_state=seed)
+    .fit(X_train, y_train)
+    .score(X_test, y_test)
+    for seed in range(5)
+]
+after = sum(scores) / len(scores)
 print(f"\ntest accuracy before {before:.3f}, after {after:.3f}")
+assert before < 0.7
+assert after > 0.92

@@ -3,6 +3,7 @@
 import importlib
 import inspect
 import json
+import os
 import pathlib
 import pkgutil
 import re
@@ -99,7 +100,9 @@ def executed(tmp_path_factory):
     made = gallery.jupyter_notebook(blocks, settings, str(EXAMPLE.parent))
     notebook = nbformat.reads(json.dumps(made), as_version=4)
     folder = {"metadata": {"path": str(tmp_path_factory.mktemp("notebook"))}}
-    return nbclient.NotebookClient(notebook, timeout=300, resources=folder).execute()
+    # a backend chosen for the tests is not one that shows pictures
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    return nbclient.NotebookClient(notebook, timeout=300, resources=folder).execute(env=env)
 
 
 def kinds(cell):
