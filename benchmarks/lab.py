@@ -19,7 +19,6 @@ developed on.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import sys
@@ -34,7 +33,7 @@ import numpy as np
 
 from benchmarks.faults import FAULTS, plant
 from benchmarks.homes import HOMES, Case, healthy
-from benchmarks.results import versions, write_section
+from benchmarks.results import KeptResults, versions, write_section
 from sknnlab import diagnose
 
 REACHED = 0.95  # of the healthy run's score
@@ -136,26 +135,13 @@ def _score_or_nan(case: Case, estimator: Any) -> float:
         return float("nan")
 
 
-class Store:
+class Store(KeptResults):
     """Results by run, kept in a file if there is one."""
 
-    def __init__(self, path: pathlib.Path | None):
-        self.path = path
-        self.results: dict[Run, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            for line in path.read_text().splitlines():
-                self._keep(json.loads(line))
-
-    def _keep(self, result: dict[str, Any]) -> None:
+    def run_of(self, result: dict[str, Any]) -> Run:
         home = "" if result["fault"] else result["home"]
         names = ("half", "fault", "severe", "seed")
-        self.results[Run(*(result[name] for name in names), home)] = result
-
-    def add(self, result: dict[str, Any]) -> None:
-        self._keep(result)
-        if self.path is not None:
-            with self.path.open("a") as file:
-                file.write(json.dumps(result) + "\n")
+        return Run(*(result[name] for name in names), home)
 
 
 def fill(store: Store, folder: pathlib.Path, runs: list[Run]) -> Iterator[str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import pathlib
 import platform
 import re
+from abc import ABC, abstractmethod
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from threadpoolctl import threadpool_info
 
@@ -41,3 +44,28 @@ def write_section(path: pathlib.Path, name: str, text: str) -> None:
     partial = path.with_name(path.name + ".partial")
     partial.write_text(new)
     os.replace(partial, path)
+
+
+class KeptResults(ABC):
+    """Results by run, kept in a file if there is one, a line of JSON each."""
+
+    def __init__(self, path: pathlib.Path | None):
+        self.path = path
+        self.results: dict[Any, dict[str, Any]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text().splitlines():
+                self._keep(json.loads(line))
+
+    @abstractmethod
+    def run_of(self, result: dict[str, Any]) -> Any:
+        """Return what identifies a result."""
+
+    def _keep(self, result: dict[str, Any]) -> None:
+        self.results[self.run_of(result)] = result
+
+    def add(self, result: dict[str, Any]) -> None:
+        """Keep a result, in the file, too."""
+        self._keep(result)
+        if self.path is not None:
+            with self.path.open("a") as file:
+                file.write(json.dumps(result) + "\n")

@@ -21,7 +21,6 @@ changed are the user's to delete.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import pathlib
 import pkgutil
@@ -51,7 +50,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
 from benchmarks import datasets
-from benchmarks.results import versions, write_section
+from benchmarks.results import KeptResults, versions, write_section
 
 SETS = [
     "adult",
@@ -271,24 +270,11 @@ class Run(NamedTuple):
     seed: int
 
 
-class Store:
+class Store(KeptResults):
     """Results by run, kept in a file if there is one."""
 
-    def __init__(self, path: pathlib.Path | None):
-        self.path = path
-        self.results: dict[Run, dict[str, Any]] = {}
-        if path is not None and path.exists():
-            for line in path.read_text().splitlines():
-                self._keep(json.loads(line))
-
-    def _keep(self, result: dict[str, Any]) -> None:
-        self.results[Run(result["set"], result["model"], result["seed"])] = result
-
-    def add(self, result: dict[str, Any]) -> None:
-        self._keep(result)
-        if self.path is not None:
-            with self.path.open("a") as file:
-                file.write(json.dumps(result) + "\n")
+    def run_of(self, result: dict[str, Any]) -> Run:
+        return Run(result["set"], result["model"], result["seed"])
 
     def mean(self, name: str, model: str, measure: str, n_seeds: int) -> float:
         """Return a mean over seeds, NaN if one of them is missing."""
