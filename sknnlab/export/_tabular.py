@@ -163,12 +163,7 @@ def _weighted(g: Graph, operator: Any, values: Any) -> list[str]:
     table = Table(g, operator.inputs)
     inputs: dict[int, str] = {}
     parts: list[Any] = []
-    ready = zip(
-        model.estimators_, model.encoders_, model.temperatures_, model.weights_, strict=True
-    )
-    for member, encoder, temperature, weight in ready:
-        if weight == 0:
-            continue
+    for member, encoder, temperature, weight in model._speaking():
         if id(encoder) not in inputs:
             inputs[id(encoder)] = _encoded(g, table, encoder, model.n_features_in_)
         inference = member._network.inference

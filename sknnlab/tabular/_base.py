@@ -356,18 +356,18 @@ class TabularMLP(Documented, CallbackSupportMixin, BaseEstimator, ABC):
 
     # -- prediction -----------------------------------------------------------------
 
+    def _speaking(self) -> list[tuple[Any, Any, float, float]]:
+        """Return network, encoder, temperature and weight of each member that has a weight."""
+        kept = self.estimators_, self.encoders_, self.temperatures_, self.weights_
+        return [one for one in zip(*kept, strict=True) if one[-1] != 0]
+
     def _combined(self, X: Any) -> np.ndarray:
         """Return the weighted mean of what members say of X."""
         check_is_fitted(self)
         X = self._read(X, reset=False)
         inputs: dict[int, Any] = {}
         total: Any = None
-        ready = zip(
-            self.estimators_, self.encoders_, self.temperatures_, self.weights_, strict=True
-        )
-        for network, encoder, temperature, weight in ready:
-            if weight == 0:
-                continue
+        for network, encoder, temperature, weight in self._speaking():
             if id(encoder) not in inputs:
                 inputs[id(encoder)] = as_input(encoder.transform(X), np.float64)
             value = self._values(say(network, inputs[id(encoder)]), temperature)
