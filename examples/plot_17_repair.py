@@ -55,7 +55,7 @@ print(diagnosis.advice)
 # Each round ends with a remedy that satisfies the check without lowering the score on rows that
 # were held out. While a network has learned nothing there is no score to lose; a first remedy that
 # does not satisfy its check is dropped, and the second tried. With ``finish=True`` comes what an
-# expert does last, and there only a higher score counts.
+# expert does last, and there only a rise beyond chance counts.
 repaired = repair(net, X_train, y_train, max_rounds=6, budget=40, finish=True)
 print(repaired)
 

@@ -63,7 +63,7 @@ def repair(
     finish : bool, default=False
         Whether to go on to what an expert does last: the remedies of warnings, a rate from
         the sweep, a schedule that falls to zero, more epochs while the loss falls. Each is
-        kept only if the score rises.
+        kept only if the score rises by more than one paired standard error.
     random_state : int, RandomState or None, default=None
         Deals the rows, and seeds what has no seed of its own; None takes the network's.
 
