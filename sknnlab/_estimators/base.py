@@ -39,7 +39,7 @@ from sknnlab._estimators.configuration import Configuration, configure
 from sknnlab._estimators.fitting import Job, Past, Run
 from sknnlab._estimators.identity import MOVED_ON, check_same, identity
 from sknnlab._estimators.parameters import registries
-from sknnlab._estimators.rows import read_rows, rows_of, some_rows
+from sknnlab._estimators.rows import read_rows, rows_at, rows_of
 from sknnlab._estimators.stopping import split_rows
 from sknnlab._estimators.validation import Validation, naming, read_given
 from sknnlab._estimators.views import Arrays, LayerParameters, layer_parameters
@@ -430,7 +430,7 @@ class NeuralNetwork(Documented, Habits, CallbackSupport, PartsMixin, BaseEstimat
             None,
             None if weights is None else weights[val],
         )
-        held = self._validation(some_rows(X, val), held_out, loss)
+        held = self._validation(rows_at(X, val), held_out, loss)
         held.rows = val
         return rows, held
 

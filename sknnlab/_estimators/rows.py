@@ -15,7 +15,7 @@ import numpy as np
 import scipy.sparse
 from sklearn.utils.validation import validate_data
 
-__all__ = ["SMALL", "MappedRows", "read_rows", "read_targets", "rows_of", "some_rows"]
+__all__ = ["SMALL", "MappedRows", "read_rows", "read_targets", "rows_at", "rows_of"]
 
 SMALL = (np.uint8, np.int8, np.int16, np.float16)  # read as they are
 FLOATS = (np.dtype(np.float64), np.dtype(np.float32))
@@ -100,7 +100,7 @@ class MappedRows:
         return np.asarray(self._X[self._index[rows]])
 
 
-def some_rows(X: Any, index: np.ndarray) -> Any:
+def rows_at(X: Any, index: np.ndarray) -> Any:
     """Return rows of X; many of a memory map stay where they are."""
     return MappedRows(X, index) if _is_mapped(X) and len(index) > CHUNK else X[index]
 
